@@ -1,0 +1,56 @@
+/**
+ * The two things that the agent can do to hardware: look, and take one step. A driver has no opinion and
+ * no memory of intent; what it could not see it says by a Fault, and a fall-back never turns a maybe into a yes.
+ */
+import type { Bay, Blade, Blindness, InterconnectKind, Slot, Step } from '../../core/blade.ts'
+
+export type BladeStep = Extract<Step, { kind: 'barrier' | 'policy' | 'clear' | 'write' | 'show' | 'boot' | 'power' }>
+export type BackplaneStep = Extract<Step, { kind: 'withdraw' | 'permit' | 'cut' | 'locate' }>
+
+/**
+ * The world failed. `maybe`: the command may have been carried out, or may still be (W2): the bay is pending until a
+ * barrier. Without it, the hardware said no, or nothing was sent.
+ */
+export class Fault extends Error {
+  readonly blind: Blindness
+  readonly maybe: boolean
+  constructor(blind: Blindness, message: string, maybe = false) {
+    super(message)
+    this.name = 'Fault'
+    this.blind = blind
+    this.maybe = maybe
+  }
+}
+
+/** Blades, by their BMCs. At most one session and one request in flight per BMC. */
+export interface Driver {
+  /** One pass in W1's order: adapters first, then power. */
+  observe(bay: Bay, signal: AbortSignal): Promise<Blade>
+  /** Resolves when the BMC has answered yes. Throws Fault. */
+  apply(step: BladeStep, signal: AbortSignal): Promise<void>
+  /** Ends what it opened. */
+  close(): Promise<void>
+}
+
+export interface BackplaneReading {
+  readonly chassisSerial: string
+  readonly bays: { readonly [bay: number]: Slot }
+  readonly interconnects: { readonly [id: string]: InterconnectKind | 'empty' }
+}
+
+/** Chassis health and FRU data; slow, and never on the command path. */
+export interface ChassisHealth {
+  readonly supplies: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly watts: number }[]
+  readonly fans: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly rpm: number }[]
+  readonly temperatures: readonly { readonly name: string; readonly celsius: number; readonly limit: number }[]
+  readonly frus: readonly { readonly where: string; readonly product: string; readonly serial: string; readonly part: string }[]
+}
+
+export interface Backplane {
+  read(signal: AbortSignal): Promise<BackplaneReading>
+  apply(step: BackplaneStep, signal: AbortSignal): Promise<void>
+  health(signal: AbortSignal): Promise<ChassisHealth>
+  /** Called when a presence, power good or latch line changed; the reader then reads. */
+  onChange(heard: (bay: Bay) => void): void
+  close(): Promise<void>
+}

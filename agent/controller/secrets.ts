@@ -1,0 +1,48 @@
+/**
+ * Secrets sealed under the chassis key, which lives in the chassis EEPROM and on no flash: that guards a stolen
+ * controller, not a stolen chassis (W16). AES-256-GCM; the secret's own id is bound in, so that one record can not be
+ * passed off as another. `mark` tells a change of the secret without telling the secret.
+ */
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { SecretId } from '../core/addresses.ts'
+
+export interface Sealer {
+  seal(id: SecretId, plain: string): { readonly sealed: string; readonly mark: string }
+  /** Undefined: sealed under another chassis' key, or damaged. */
+  unseal(id: string, sealed: string): string | undefined
+  /** Digest of a command's content, keyed: a plain hash of a short secret could be guessed. */
+  digest(content: Uint8Array): string
+}
+
+const nonceBytes = 12
+const tagBytes = 16
+
+export function sealer(chassisKey: Uint8Array): Sealer {
+  const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', chassisKey, '', `midplane ${purpose}`, 32))
+  const sealing = derive('seal')
+  const marking = derive('mark')
+  const digesting = derive('digest')
+  return {
+    seal: (id, plain) => {
+      const nonce = randomBytes(nonceBytes)
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(id))
+      const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()])
+      const sealed = Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64')
+      const mark = createHmac('sha256', marking).update(`${id}\n${plain}`).digest('hex').slice(0, 16)
+      return { sealed, mark }
+    },
+    unseal: (id, sealed) => {
+      const bytes = Buffer.from(sealed, 'base64')
+      if (bytes.length < nonceBytes + tagBytes) return undefined
+      const nonce = bytes.subarray(0, nonceBytes)
+      const decipher = createDecipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(id))
+      decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
+      try {
+        return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString('utf8')
+      } catch {
+        return undefined
+      }
+    },
+    digest: (content) => createHmac('sha256', digesting).update(content).digest('hex').slice(0, 32),
+  }
+}

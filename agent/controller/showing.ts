@@ -1,0 +1,116 @@
+/**
+ * What the chassis shows, kept up to date: the parts of the retained state, each with a version that rises when it is
+ * published anew. Changes are gathered for a moment and compared with what was shown last, so that a storm of looks at
+ * hardware makes no storm of messages; `chassis` comes last and names the version of every part.
+ */
+import type { Bay } from '../core/blade.ts'
+import { canonical } from '../core/blade.ts'
+import type { Hardware } from '../core/board.ts'
+import type { Serial } from '../core/addresses.ts'
+import type { Reason } from '../core/reasons.ts'
+import type { PartState } from '../core/reply.ts'
+import { type Reporting, reportBay, reportChassis, reportPool, reportProfile } from '../core/report.ts'
+import { type ControllerView, type HealthView, type Part, partName } from '../core/views.ts'
+import type { Now } from './agent.ts'
+import type { Clock } from './clock.ts'
+
+export interface Sources {
+  readonly clock: Clock
+  readonly hardware: Hardware
+  now(): Now
+  controller(): ControllerView
+  health(): HealthView | undefined
+}
+
+export interface Showing {
+  /** Something may look different. */
+  changed(): void
+  parts(): readonly PartState[]
+  onPart(heard: (part: PartState | { readonly removed: string }) => void): () => void
+  stop(): void
+}
+
+const gatherMs = 20
+
+export function startShowing({ clock, hardware, now, controller, health }: Sources): Showing {
+  const shown = new Map<string, PartState>()
+  const texts = new Map<string, string>()
+  const listeners = new Set<(part: PartState | { readonly removed: string }) => void>()
+  const since = new Map<string, number>()
+  let timer: (() => void) | undefined
+
+  /** When a finding was first there; it is forgotten with the finding. */
+  function firstSeen(plans: Now['plans']): (bay: Bay, reason: Reason) => number {
+    const there = new Set<string>()
+    for (const [bay, { findings }] of Object.entries(plans)) for (const { reason } of findings) there.add(`${bay} ${reason}`)
+    for (const key of since.keys()) if (!there.has(key)) since.delete(key)
+    for (const key of there) if (!since.has(key)) since.set(key, clock.uptimeMs())
+    return (bay, reason) => since.get(`${bay} ${reason}`) ?? clock.uptimeMs()
+  }
+
+  function refresh(): void {
+    timer = undefined
+    const { state, observed, plans, chassisSerial } = now()
+    const reporting: Reporting = { state, observed, plans, hardware, since: firstSeen(plans) }
+    const parts: Part[] = hardware.board.bays.map(({ bay }) => ({ part: 'bay', view: reportBay(reporting, bay) }))
+    for (const id of Object.keys(state.profiles)) {
+      const view = reportProfile(reporting, id)
+      if (view) parts.push({ part: 'profile', view })
+    }
+    for (const id of Object.keys(state.pools)) {
+      const view = reportPool(reporting, id)
+      if (view) parts.push({ part: 'pool', view })
+    }
+    parts.push({ part: 'controller', view: controller() })
+    const healthView = health()
+    if (healthView) parts.push({ part: 'health', view: healthView })
+    const names = new Set(parts.map(partName))
+    for (const name of shown.keys()) {
+      if (names.has(name) || name === 'chassis') continue
+      shown.delete(name)
+      texts.delete(name)
+      for (const heard of listeners) heard({ removed: name })
+    }
+    for (const part of parts) publish(part, state)
+    const versions = Object.fromEntries([...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version]))
+    publish({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, versions) }, state)
+  }
+
+  function publish(part: Part, { revision, incarnation, term }: Now['state']): void {
+    const name = partName(part)
+    const before = shown.get(name)
+    const text = compared(part)
+    // A bay or a profile that stayed the same through a revision was still judged at it: done is said by revision.
+    const judged = part.part === 'bay' || part.part === 'profile' || part.part === 'chassis'
+    if (before && texts.get(name) === text && !(judged && before.revision !== revision)) return
+    const state: PartState = { revision, version: (before?.version ?? 0) + 1, incarnation, term, part }
+    shown.set(name, state)
+    texts.set(name, text)
+    for (const heard of listeners) heard(state)
+  }
+
+  return {
+    changed: () => {
+      timer ??= clock.after(gatherMs, refresh)
+    },
+    parts: () => {
+      if (shown.size === 0) refresh()
+      const all = [...shown.values()]
+      const chassis = all.filter(({ part }) => part.part === 'chassis')
+      return [...all.filter(({ part }) => part.part !== 'chassis'), ...chassis]
+    },
+    onPart: (heard) => {
+      listeners.add(heard)
+      return () => listeners.delete(heard)
+    },
+    stop: () => timer?.(),
+  }
+}
+
+/** What decides whether a part is published anew: all of it, but for figures that move by themselves. */
+function compared(part: Part): string {
+  if (part.part !== 'controller') return canonical(part)
+  const { uptimeMs: _, host, store, ...rest } = part.view
+  const { index: __, digest: ___, bytesWritten: ____, syncs: _____, eepromPagesWritten: ______, ...kept } = store
+  return canonical({ ...rest, host: host === 'unknown' ? host : { hostname: host.hostname, interfaces: host.interfaces }, store: kept })
+}

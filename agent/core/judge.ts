@@ -1,0 +1,90 @@
+/**
+ * The envelope of a command, judged in SPEC's order (W23) before anybody looks at what it says: stored answer, expect,
+ * epoch, if_revision. (Size, chassis id and signature are judged before there is a command.) A repeat gets its stored
+ * answer whatever has changed since; a stale manager gets nothing else.
+ */
+import { type Command, type Envelope, type Moment, touchesBindings } from './command.ts'
+import { type Refusal, refuse } from './reasons.ts'
+import { type ClientLog, type State, type StoredAnswer, clientsKept } from './state.ts'
+
+export type Judgement =
+  | { readonly is: 'new' }
+  | { readonly is: 'repeat'; readonly answer: StoredAnswer }
+  | { readonly is: 'refused'; readonly refusal: Refusal }
+
+const refused = (...args: Parameters<typeof refuse>): Judgement => ({ is: 'refused', refusal: refuse(...args) })
+
+export function judge(state: State, moment: Moment, command: Command, envelope: Envelope): Judgement {
+  const { who, request, content, sequence, expect, epoch, ifRevision } = envelope
+  const length = new TextEncoder().encode(request).length
+  if (length < 8 || length > 36) return refused('request-id-missing', `a request id has 8 to 36 bytes, this one ${length}`)
+
+  const log: ClientLog = state.answers[who.client] ?? { evicted: 0, answers: [] }
+  const answer = log.answers.find((stored) => stored.request === request)
+  if (answer) {
+    if (answer.content === content) return { is: 'repeat', answer }
+    return refused('request-id-reused', `request ${request} was accepted with other content; use a new id`)
+  }
+  if (sequence !== undefined && sequence <= log.evicted) {
+    return refused('forgotten', `sequence ${sequence} is at or below ${log.evicted}, whose answers are gone; it is not run`)
+  }
+
+  // A technician at the line needs no ceremony, but does not go over a manager's head.
+  if (who.door === 'console') {
+    if (!state.office || harmless(command)) return { is: 'new' }
+    return refused('central-authority', `${state.office.client} commands this chassis; ask it to do this`)
+  }
+  if (command.kind === 'take-over') {
+    if (expect === undefined) return { is: 'new' } // it names incarnation and epoch itself
+    return expects(state, moment, expect) ?? { is: 'new' }
+  }
+  if (expect) {
+    const differs = expects(state, moment, expect)
+    if (differs) return differs
+  }
+  if (state.office) {
+    const { client } = state.office
+    if (!expect) return refused('expect-missing', `${client} is in office: send expect with incarnation, boot id and before`)
+    if (epoch === undefined) return refused('expect-missing', `${client} is in office: send the epoch that you were given`)
+    if (epoch !== state.epoch) return refused('stale-epoch', `epoch ${epoch} is over, ${client} took over at ${state.epoch}`)
+    if (who.client !== client) return refused('not-in-office', `${client} commands this chassis; take over first`)
+    if (sequence === undefined) return refused('sequence-missing', `${client} is in office: number your changes`)
+    if (ifRevision === undefined && touchesBindings(command)) {
+      return refused('revision-missing', `send if_revision with what you read; the chassis is at ${state.revision}`)
+    }
+  } else if (epoch !== undefined && epoch !== state.epoch) {
+    return refused('stale-epoch', `epoch ${epoch} is over, the chassis is at ${state.epoch}`)
+  }
+  if (ifRevision !== undefined && ifRevision !== state.revision) {
+    return refused('revision-conflict', `you read revision ${ifRevision}, the chassis is at ${state.revision}; read again`)
+  }
+  return { is: 'new' }
+}
+
+function expects(state: State, moment: Moment, expect: NonNullable<Envelope['expect']>): Judgement | undefined {
+  if (expect.incarnation !== state.incarnation) {
+    return refused('other-incarnation', 'this chassis was reset or replaced since; read presence again')
+  }
+  if (expect.bootId !== moment.bootId) return refused('other-boot', 'the agent restarted since; read presence again')
+  if (expect.beforeUptimeMs <= moment.uptimeMs) {
+    return refused('expired', `it was to be run before ${expect.beforeUptimeMs} ms of uptime, and it is ${moment.uptimeMs}`)
+  }
+  return undefined
+}
+
+/** What a technician may do under central authority: power and light, and looking. */
+function harmless(command: Command): boolean {
+  return command.kind === 'power' || command.kind === 'locate' || command.kind === 'resync'
+}
+
+/**
+ * Room for one more client's answers. One that never numbered its changes may be dropped for it, as its repeats were
+ * only promised within these; one that did may not: its evicted mark must not be lost.
+ */
+export function makeRoom(state: State, client: string): { readonly drop?: string } | Refusal {
+  const clients = Object.keys(state.answers)
+  if (client in state.answers || clients.length < clientsKept) return {}
+  const drop = clients.find((id) => state.answers[id]?.answers.every(({ sequence }) => sequence === undefined))
+  if (drop !== undefined) return { drop }
+  return refuse('busy', `answers of ${clientsKept} clients are kept; take over, which drops those of all others`)
+}

@@ -1,0 +1,179 @@
+/**
+ * A laboratory for the pure core: a real board, blades at factory values, and commands judged one after another, with
+ * hardware that obeys at once (`foresee`). No clock, no I/O.
+ */
+import { expect } from 'vitest'
+import { loadHardware } from '../../agent/boards/load.ts'
+import type { ChassisId, ClientId, Serial, Uuid } from '../../agent/core/addresses.ts'
+import { parseId, parseMac, parseWwn } from '../../agent/core/addresses.ts'
+import type { AdapterReading, Bay, Blade, FunctionReading, FunctionValue, Observed, Role, Sight } from '../../agent/core/blade.ts'
+import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/board.ts'
+import type { Command, Envelope } from '../../agent/core/command.ts'
+import { type Decision, decide } from '../../agent/core/decide.ts'
+import { foresee } from '../../agent/core/foresee.ts'
+import type { Profile } from '../../agent/core/profile.ts'
+import { evolve } from '../../agent/core/record.ts'
+import { blank, type State } from '../../agent/core/state.ts'
+
+export const id = <Kind extends string>(text: string) => parseId<Kind>(text) ?? expect.unreachable(`${text} is no id`)
+
+export function hardware(board = 'hp-c7000'): Hardware {
+  const loaded = loadHardware('boards', board)
+  return loaded.ok ? loaded.value : expect.unreachable(loaded.say)
+}
+
+const octets = (n: number, digits: number) => (n.toString(16).padStart(digits, '0').match(/../g) ?? []).join(':')
+
+function factory(role: Role, seed: number): FunctionValue {
+  const mac = parseMac(`3c:d9:2b:${octets(seed, 6)}`) ?? expect.unreachable()
+  const wwpn = parseWwn(`50:01:43:80:${octets(seed * 2, 8)}`) ?? expect.unreachable()
+  const wwnn = parseWwn(`50:01:43:80:${octets(seed * 2 + 1, 8)}`) ?? expect.unreachable()
+  switch (role) {
+    case 'nic':
+    case 'iscsi':
+      return { role, mac }
+    case 'fcoe':
+      return { role, mac, wwpn, wwnn }
+    case 'fc':
+      return { role, wwpn, wwnn }
+    case 'off':
+      return { role }
+  }
+}
+
+export function adapter(slot: string, model: AdapterModel, seed: number): AdapterReading {
+  const functions = Array.from({ length: model.ports }, (_, i) => i + 1).flatMap((port) =>
+    model.functions.map(({ id, roles }, at): FunctionReading => {
+      const value = factory(roles[0] ?? 'off', seed * 256 + port * 32 + at)
+      return { key: functionKey(slot, port, id), factory: value, applied: value }
+    }),
+  )
+  return { slot, model: model.id, serial: `AD${seed}${slot}` as Serial, functions }
+}
+
+export function blade({ board, adapters }: Hardware, product: string, seed: number): Blade {
+  const model = board.blades.find((each) => each.product === product) ?? expect.unreachable(`no blade ${product}`)
+  return {
+    serial: `SN${String(seed).padStart(4, '0')}` as Serial,
+    uuid: `00000000-0000-4000-8000-${String(seed).padStart(12, '0')}` as Uuid,
+    product,
+    power: 'off',
+    stage: 'off',
+    boots: 0,
+    stageSeconds: 0,
+    adapters: Object.entries(model.adapters).map(([slot, id], i) =>
+      adapter(slot, adapters[id] ?? expect.unreachable(id), seed * 8 + i),
+    ),
+    boot: { mode: 'uefi', order: [] },
+    policy: { restore: 'always-off', button: 'disabled', wake: 'disabled' },
+    shown: {},
+  }
+}
+
+export const asked: Sight['asked'] = { secrets: [], cut: false }
+
+export function sightOf(blade: Blade | undefined, latch = true): Sight {
+  const permit = latch ? ({ state: 'denied', n: 0 } as const) : 'none'
+  if (!blade) return { slot: { presence: 'empty', permit, locate: false }, blade: 'empty', pending: false, asked }
+  const { serial, product } = blade
+  const slot = { presence: 'present', serial, product, powerGood: false, permit, locate: false } as const
+  return { slot, blade, pending: false, asked }
+}
+
+/** A chassis with the blades of its board file in it, all off, nothing assigned. */
+export function observe(hardware: Hardware, empty: readonly Bay[] = []): Observed {
+  const { board } = hardware
+  const bays = Object.fromEntries(
+    board.bays.map(({ bay }) => {
+      const product = empty.includes(bay) ? undefined : board.simulated[String(bay)]
+      return [bay, sightOf(product === undefined ? undefined : blade(hardware, product, bay), board.backplane.permitLatch)]
+    }),
+  )
+  return { bays, interconnects: Object.fromEntries(board.interconnects.map(({ id, usual }) => [id, usual])) }
+}
+
+/** Two NICs on the LOM and an HBA that boots from a LUN, all from pools. */
+export function sanProfile(name: string): Profile {
+  const from = (pool: string) => ({ from: 'pool', pool: id<'Pool'>(pool) }) as const
+  return {
+    id: id<'Profile'>(name),
+    connections: [
+      { kind: 'nic', id: id<'Connection'>('prod'), slot: 'lom', mac: from('lan') },
+      { kind: 'nic', id: id<'Connection'>('backup'), slot: 'lom', mac: from('lan') },
+      { kind: 'fc', id: id<'Connection'>('san'), wwpn: from('san'), wwnn: from('san') },
+    ],
+    boot: {
+      mode: 'uefi',
+      order: [
+        {
+          target: 'fc',
+          connection: id<'Connection'>('san'),
+          targets: [{ wwpn: parseWwn('50:06:01:60:3b:a0:00:01') ?? expect.unreachable(), lun: '0' }],
+        },
+      ],
+    },
+    affinity: 'model',
+  }
+}
+
+export const pools: readonly Command[] = [
+  { kind: 'define-pool', pool: { id: id<'Pool'>('lan'), kind: 'mac', range: { by: 'preset', preset: 'hp-vc', index: 1 } } },
+  { kind: 'define-pool', pool: { id: id<'Pool'>('san'), kind: 'wwpn', range: { by: 'preset', preset: 'hp-vc', index: 1 } } },
+]
+
+export class Lab {
+  state: State
+  observed: Observed
+  readonly hardware: Hardware
+  readonly moment = { bootId: 'boot-1', uptimeMs: 1000 }
+  #requests = 0
+
+  constructor(board = 'hp-c7000', empty: readonly Bay[] = []) {
+    this.hardware = hardware(board)
+    this.observed = observe(this.hardware, empty)
+    this.state = blank('lab' as ChassisId, board, '0'.repeat(32))
+  }
+
+  envelope(more: Partial<Envelope> = {}): Envelope {
+    const request = `request-${++this.#requests}`
+    return { who: { door: 'mqtt', client: id<'Client'>('tester') as ClientId }, request, content: request, dryRun: false, ...more }
+  }
+
+  decide(command: Command, more: Partial<Envelope> = {}): Decision {
+    const { state, observed, hardware, moment } = this
+    return decide({ state, observed, hardware, moment }, command, this.envelope(more))
+  }
+
+  /** Accepted, or the test ends here. */
+  do(command: Command, more: Partial<Envelope> = {}) {
+    const decision = this.decide(command, more)
+    if (decision.is !== 'accepted') return expect.unreachable(JSON.stringify(decision))
+    this.state = evolve(this.state, decision.record)
+    return decision.record.accepted
+  }
+
+  /** The reason of a refusal that leaves nothing changed. */
+  refused(command: Command, more: Partial<Envelope> = {}) {
+    const decision = this.decide(command, more)
+    if (decision.is !== 'refused') return expect.unreachable(`accepted: ${JSON.stringify(command)}`)
+    return decision.refusals[0]
+  }
+
+  /** Lets obedient hardware do all that is planned. */
+  settle() {
+    const foreseen = foresee(this.state, this.observed, this.hardware)
+    this.state = foreseen.state
+    this.observed = foreseen.observed
+    return foreseen
+  }
+
+  seat(bay: Bay, change: (sight: Sight) => Sight) {
+    const sight = this.observed.bays[bay] ?? expect.unreachable(`no bay ${bay}`)
+    this.observed = { ...this.observed, bays: { ...this.observed.bays, [bay]: change(sight) } }
+  }
+
+  blade(bay: Bay): Blade {
+    const blade = this.observed.bays[bay]?.blade
+    return blade && blade !== 'empty' && blade !== 'unknown' ? blade : expect.unreachable(`no blade in bay ${bay}`)
+  }
+}

@@ -1,0 +1,25 @@
+// Two tiers of tests: the everyday one (`npm test`, minutes), and the slow one (`npm run test:slow`) with the long
+// searches, the benches and the real runtimes. A file's name tells its tier: *.slow.test.ts is of the slow one.
+
+import { defineConfig } from 'vitest/config'
+
+const slowTests = 'test/**/*.slow.test.ts'
+
+export default defineConfig(({ mode }) => {
+  const isSlow = mode === 'slow'
+  return {
+    test: {
+      include: [isSlow ? slowTests : 'test/**/*.test.ts'],
+      exclude: isSlow ? [] : [slowTests],
+      globalSetup: 'test/setup/generate.ts',
+      // Suites start brokers, agents and simulators of their own: more at once than the small machines that run
+      // them have cores makes waits longer than their limits.
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: isSlow ? 600_000 : 20_000,
+      hookTimeout: isSlow ? 300_000 : 60_000,
+      teardownTimeout: 10_000,
+      coverage: { include: ['agent/**/*.ts'], exclude: ['agent/wire/generated/**'] },
+    },
+  }
+})
