@@ -278,15 +278,9 @@ function lintSimulated(board: ChassisBoard): readonly Finding[] {
       return [{ pointer, say: `a ${product} can not be known by bay ${bay}: put it in one of ${starts}` }]
     }
     const taken = fill.find((each) => holder.has(each))
+    const say = `the ${product} in bay ${bay} fills bay ${taken}, which the blade in bay ${holder.get(taken ?? 0)} fills too; take one out`
     for (const each of fill) holder.set(each, bay)
-    return taken === undefined
-      ? []
-      : [
-          {
-            pointer,
-            say: `the ${product} in bay ${bay} fills bay ${taken}, and so does the blade in bay ${holder.get(taken)}; take one out`,
-          },
-        ]
+    return taken === undefined ? [] : [{ pointer, say }]
   })
 }
 

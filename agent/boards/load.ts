@@ -130,8 +130,7 @@ function readJson(file: string): Loaded<unknown> {
     return { ok: true, value: JSON.parse(readFileSync(file, 'utf8')) }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT')
-      return wrong('there is no such file; name a board of the folder, or the path of one of your own')
+    if (code === 'ENOENT') return wrong('there is no such file; correct the path')
     if (code !== undefined) return wrong(`it can not be read (${code}); check its permissions`)
     return wrong(`it is no JSON (${message}); correct it`)
   }

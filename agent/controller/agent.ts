@@ -3,6 +3,7 @@
  * only when it is durable; `tend` runs beside it, once for each bay: look, plan, one thing, look again, until nothing is
  * left to do. All judgement is in core; this file keeps the order: journal first, believe after, tell last.
  */
+import { setMaxListeners } from 'node:events'
 import type { Bay, Observed, Sight, Step } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
@@ -100,6 +101,7 @@ export function startAgent(parts: Parts): Agent {
   const { memory, hardware, driver, backplane, clock, bootId, listener } = parts
   const pace: Pace = { ...usualPace, ...parts.pace }
   const halt = new AbortController()
+  setMaxListeners(0, halt.signal) // one for each bay that waits
 
   /** What is durable; and what judgement runs ahead on, until the journal has it too. */
   let state = parts.state

@@ -75,6 +75,7 @@ export function parseSerial(text: string): Serial | undefined {
   return /^[\x21-\x7e]([\x20-\x7e]{0,62}[\x21-\x7e])?$/.test(serial) ? (serial as Serial) : undefined
 }
 
+/** Ids are names of members in plain objects; the one such name that every object has already is refused. */
 export function parseId<Kind extends string>(text: string): Id<Kind> | undefined {
-  return /^[a-z0-9][a-z0-9-]{0,47}$/.test(text) ? (text as Id<Kind>) : undefined
+  return /^[a-z0-9][a-z0-9-]{0,47}$/.test(text) && text !== 'constructor' ? (text as Id<Kind>) : undefined
 }

@@ -11,6 +11,7 @@ import type { Command, Envelope, Moment, Stop, Target, When } from './command.ts
 import { place } from './dress.ts'
 import type { Misfit } from './fit.ts'
 import { judge, makeRoom } from './judge.ts'
+import { poweredSerials } from './plan.ts'
 import { asks, checkPool, give, overlaps } from './pool.ts'
 import { checkProfile } from './profile-rules.ts'
 import type { BootPlan, Profile } from './profile.ts'
@@ -146,7 +147,7 @@ function judgeCommand(world: World, command: Command, client: ClientId): Effects
     case 'power':
       return power(world, command)
     case 'reseat': {
-      const wrong = noBay(world, command.bay)
+      const wrong = noBay(world, command.bay) ?? noBlade(world, command.bay)
       if (wrong) return wrong
       if (!world.hardware.board.backplane.powerCut) {
         return refuse('no-power-cut', `this chassis can not cut bay ${command.bay} alone; pull blade ${command.bay}`)
@@ -223,7 +224,7 @@ function definePool(state: State, spec: Extract<Command, { kind: 'define-pool' }
 
 const noProfile = (id: ProfileId): Refusal => refuse('no-such-profile', `there is no profile ${id}; define it first`)
 
-function defineProfile({ state, observed, hardware }: World, profile: Profile): Effects | Refused {
+function defineProfile({ state, observed }: World, profile: Profile): Effects | Refused {
   const flaws = checkProfile(profile)
   if (flaws.length > 0) {
     const violations = flaws.map(({ field, say }) => ({ field: `profile.${field}`, say }))
@@ -252,13 +253,6 @@ function defineProfile({ state, observed, hardware }: World, profile: Profile): 
       (profile.serial !== undefined && held.profile.serial === profile.serial),
   )
   if (shown) return refuse('duplicate-address', `${shown.profile.id} has the same UUID or serial; choose another`)
-  if (bay !== undefined) {
-    const blade = seenBlade(observed.bays[bay])
-    if (blade) {
-      const placed = place(profile, blade, hardware, observed.interconnects)
-      if ('misfits' in placed) return misfitRefusal(profile, bay, placed.misfits)
-    }
-  }
   const held: Held = {
     profile,
     given: given.given,
@@ -317,6 +311,14 @@ const isOn = (sight: Sight | undefined): boolean =>
 function noBay({ hardware }: World, bay: Bay): Refusal | undefined {
   const known = hardware.board.bays.some((each) => each.bay === bay)
   return known ? undefined : refuse('no-such-bay', `this chassis has bays 1 to ${hardware.board.bays.length}, not ${bay}`)
+}
+
+/** One-shots are for the blade that is there: they do not wait for one. */
+function noBlade({ observed }: World, bay: Bay): Refusal | undefined {
+  const slot = observed.bays[bay]?.slot
+  if (slot === undefined || slot === 'unknown' || slot.presence === 'present') return undefined
+  if (slot.presence === 'empty') return refuse('bay-empty', `bay ${bay} has no blade; insert one first`)
+  return refuse('bay-covered', `the blade of bay ${slot.by} covers bay ${bay}; name bay ${slot.by}`)
 }
 
 function misfitRefusal(profile: Profile, bay: Bay, misfits: readonly Misfit[]): Refusal {
@@ -406,7 +408,7 @@ function seatAny(world: World, held: Held, rule: { product?: string; among?: rea
     if (bay === not || (rule.among && !rule.among.includes(bay))) continue
     const blade = seenBlade(world.observed.bays[bay])
     if (!blade || (rule.product !== undefined && blade.product !== rule.product)) continue
-    if (world.state.doubts.some(({ serial }) => serial === blade.serial)) continue
+    if (world.state.doubts.some(({ serial }) => serial === blade.serial) || bayState(world.state, bay).life) continue
     const found = seat(world, held, bay, { when: 'now', preprovision: false })
     if (!isRefused(found)) return found
     tried.push(refusalsOf(found)[0].say)
@@ -462,22 +464,29 @@ function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Ef
   }
 }
 
-/** Assigning again where it is already accepts the blade that is there now (affinity). */
-function accept({ state, observed }: World, held: Held, bay: Bay): readonly Change[] {
+/** Assigning again where it is already accepts the blade that is there now, by the affinity that is wanted now. */
+function accept({ state, observed }: World, { profile, token }: Held, bay: Bay): readonly Change[] {
   const { intent } = bayState(state, bay)
+  if (!intent) return []
+  const { affinity } = profile
   const slot = observed.bays[bay]?.slot
-  if (!intent || !slot || slot === 'unknown' || slot.presence !== 'present') return []
-  const { serial, product } = slot
-  if (intent.blade && intent.blade.serial === serial) return []
-  if (!intent.blade && intent.affinity === 'bay') return []
-  if (intent.blade && intent.affinity === 'bay') return []
-  if (intent.blade && intent.affinity === 'model' && intent.blade.product === product) return []
-  return [{ set: 'intent', bay, intent: { ...intent, token: held.token, blade: { serial, product } } }]
+  const there = slot && slot !== 'unknown' && slot.presence === 'present' ? slot : undefined
+  const stranger =
+    there !== undefined &&
+    affinity !== 'bay' &&
+    there.serial !== intent.blade?.serial &&
+    !(affinity === 'model' && there.product === intent.blade?.product)
+  if (!stranger && affinity === intent.affinity) return []
+  const blade = stranger ? { serial: there.serial, product: there.product } : intent.blade
+  return [{ set: 'intent', bay, intent: { ...intent, token, affinity, ...(blade && { blade }) } }]
 }
 
-/** Doubts that force may vouch for: of blades that can not be seen. What can be seen is proven, not vouched for. */
+/**
+ * Doubts that force may vouch for: of blades that can not be seen. What can be seen is proven, not vouched for; and
+ * what the backplane shows with power good is not dark, whoever says so.
+ */
 function unseen({ state, observed }: World, id: ProfileId): readonly Doubt[] {
-  const seen = Object.values(observed.bays).map((sight) => seenBlade(sight)?.serial)
+  const seen = [...Object.values(observed.bays).map((sight) => seenBlade(sight)?.serial), ...poweredSerials(observed)]
   return state.doubts.filter(({ profile, serial, vouched }) => profile === id && !vouched && !seen.includes(serial))
 }
 
@@ -520,7 +529,8 @@ function unassign(world: World, command: Extract<Command, { kind: 'unassign' }>)
   const left = leave(world, profile, bay, command)
   if ('reason' in left) return left
   const own = bayState(state, bay)
-  const off: readonly Change[] = command.when === 'now' && own.power === 'on' ? [{ set: 'power', bay, power: 'off' }] : []
+  // The wanted power was the server's: once it has left, the bay does not start by itself with factory addresses.
+  const off: readonly Change[] = own.power === 'on' ? [{ set: 'power', bay, power: 'off' }] : []
   return { changes: [...left, ...off], diff: [`bay ${bay}: profile ${profile} → none`], bay, held }
 }
 
@@ -599,11 +609,10 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
   if (wrong) return wrong
   const own = bayState(state, bay)
   const sight = observed.bays[bay]
-  const slot = sight?.slot
-  if (slot && slot !== 'unknown' && slot.presence === 'covered') {
-    return refuse('bay-covered', `the blade of bay ${slot.by} covers bay ${bay}; name bay ${slot.by}`)
-  }
-  const off = seenBlade(sight) !== undefined && !isOn(sight)
+  const empty = noBlade(world, bay)
+  if (empty?.reason === 'bay-covered') return empty
+  // Off, and not about to come on: an arming under way may be faster than this look is old.
+  const off = seenBlade(sight) !== undefined && !isOn(sight) && own.life?.came !== 'armed'
   switch (wanted) {
     case 'on': {
       const quarantined = state.doubts.find((doubt) => doubt.bay === bay && doubt.vouched)
@@ -624,6 +633,7 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
       }
     case 'reset':
       if (off) return refuse('field-invalid', `blade ${bay} is off; power bay ${bay} on instead`)
+      if (empty) return empty
       return { ...one({ set: 'one-shot', bay, which: 'resets' }, `bay ${bay}: reset`), bay }
   }
 }

@@ -14,9 +14,9 @@ export function unexplained(state: State, blade: Blade): Extract<Observation, { 
   const given = new Set(
     Object.values(state.profiles).flatMap(({ given }) => Object.values(given).flatMap((set) => Object.values(set))),
   )
-  // What is applied on a blade that is off counts only if its next POST would still use it.
+  // What is applied counts with the operating system up; before that, only if the POST under way would still use it.
   const seen = functionsOf(blade).flatMap(({ factory, applied, pending }) =>
-    (blade.power === 'off' ? [factory, pending ?? applied] : [factory, applied, pending]).flatMap((value) => (value ? [value.mac, value.wwpn, value.wwnn, value.iqn] : [])),
+    (blade.stage !== 'os' ? [factory, pending ?? applied] : [factory, applied, pending]).flatMap((value) => (value ? [value.mac, value.wwpn, value.wwnn, value.iqn] : [])),
   )
   for (const pool of pools) {
     const addresses = [...new Set(seen)].filter(

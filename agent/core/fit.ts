@@ -20,7 +20,7 @@ import type {
 } from './blade.ts'
 import type { AdapterModel, BladeForm, Hardware } from './board.ts'
 import { functionKey } from './board.ts'
-import { everyRule, portOf, type Rules, reserve, type Spot, search, type Want } from './placement.ts'
+import { everyRule, freshBudget, portOf, type Rules, reserve, type Spot, search, type Want } from './placement.ts'
 import { asks } from './pool.ts'
 import type { Allocation, BootEntry, Connection, Given, Profile } from './profile.ts'
 import type { Reason } from './reasons.ts'
@@ -248,8 +248,9 @@ function noSlot({ id }: Connection, slot: string, form: BladeForm, blade: Carrie
 
 /** Which rule it was that kept the connections from fitting together, by the first one that did not. */
 function explain(wants: readonly Want[], how: 'none' | 'gave-up'): Misfit {
-  const fits = (count: number, rules: Rules) => search(wants.slice(0, count), rules)
-  const upTo = wants.findIndex((_, i) => fits(i + 1, everyRule).kind !== 'found')
+  const budget = freshBudget()
+  const fits = (count: number, rules: Rules) => search(wants.slice(0, count), rules, budget).kind === 'found'
+  const upTo = how === 'gave-up' ? 0 : wants.findIndex((_, i) => !fits(i + 1, everyRule))
   const { connection, spots } = wants[upTo] as Want
   const spot = spots[0] as Spot
   const ports = [...new Set(spots.map((each) => `${each.slot} port ${each.port}`))].join(', ')
@@ -262,7 +263,7 @@ function explain(wants: readonly Want[], how: 'none' | 'gave-up'): Misfit {
       rule: 'search',
       say: `too many ways to place these connections; say slot and port of some, beginning with ${connection.id}`,
     }
-  if (fits(upTo + 1, { ...everyRule, bandwidth: false }).kind === 'found') {
+  if (fits(upTo + 1, { ...everyRule, bandwidth: false })) {
     const others = wants.slice(0, upTo).filter((each) => each.spots.some((one) => portOf(one) === portOf(spot)))
     const sums = [...others, wants[upTo] as Want].map(
       (each) => `${each.connection.id} ${reserve(spot, each.connection)}`,
@@ -274,14 +275,14 @@ function explain(wants: readonly Want[], how: 'none' | 'gave-up'): Misfit {
       say: `${here} can not guarantee ${reserve(spot, connection)} Mb/s to connection ${connection.id} beside the others (${sums.join(' + ')} of ${spot.model.portMbps}); ask for less, or use another port`,
     }
   }
-  if (fits(upTo + 1, { ...everyRule, storagePerPort: false }).kind === 'found')
+  if (fits(upTo + 1, { ...everyRule, storagePerPort: false }))
     return {
       ...at,
       reason: 'partition-rule',
       rule: 'storage-per-port',
       say: `${here} takes at most one ${connection.kind} function a port; place connection ${connection.id} on another port`,
     }
-  if (fits(upTo + 1, { ...everyRule, perAdapter: false }).kind === 'found') {
+  if (fits(upTo + 1, { ...everyRule, perAdapter: false })) {
     const most = 'perAdapter' in spot.model.partitioning ? spot.model.partitioning.perAdapter : spot.model.ports
     return {
       ...at,

@@ -12,7 +12,7 @@ import {
   type Step,
 } from './blade.ts'
 import type { Hardware } from './board.ts'
-import { plan } from './plan.ts'
+import { type BayPlan, plan, planBay } from './plan.ts'
 import { evolve, type Observation } from './record.ts'
 import type { Finding } from './reasons.ts'
 import type { State } from './state.ts'
@@ -34,10 +34,9 @@ export function foresee(state: State, observed: Observed, hardware: Hardware): F
   const steps: Step[] = []
   const notes: Observation[] = []
   for (let round = 0; round < mostRounds; round++) {
-    const plans = plan(state, observed, hardware)
-    const busy = Object.values(plans).find(({ note, steps }) => note !== undefined || steps.length > 0)
+    const busy = firstBusy(state, observed, hardware)
     if (!busy) {
-      const findings = Object.entries(plans).flatMap(([bay, { findings }]) =>
+      const findings = Object.entries(plan(state, observed, hardware)).flatMap(([bay, { findings }]) =>
         findings.map((finding) => ({ bay: Number(bay), finding })),
       )
       return { steps, notes, findings, state, observed }
@@ -53,6 +52,14 @@ export function foresee(state: State, observed: Observed, hardware: Hardware): F
     }
   }
   throw new Error(`no end of steps in sight: ${steps.slice(-6).map(({ kind, bay }) => `${kind} ${bay}`).join(', ')}`)
+}
+
+function firstBusy(state: State, observed: Observed, hardware: Hardware): BayPlan | undefined {
+  for (const { bay } of hardware.board.bays) {
+    const busy = planBay(state, bay, observed, hardware)
+    if (busy.note !== undefined || busy.steps.length > 0) return busy
+  }
+  return undefined
 }
 
 /** The world after a step, if the hardware does what it was told, at once. */
@@ -77,7 +84,9 @@ function after(sight: Sight, step: Step): Sight {
     case 'cut': {
       const cut = latched(slot, () => ({ state: 'denied', n: 0 }))
       const dark = cut.presence === 'present' ? { ...cut, powerGood: false } : cut
-      return { ...withBlade({ ...sight, slot: dark }, (it) => ({ ...unplugged(it) })), asked: { ...sight.asked, cut: true } }
+      // Whatever was under way died with the BMC's power (W2), and with it what was write-only.
+      const asked = { ...sight.asked, cut: true, secrets: [] }
+      return { ...withBlade({ ...sight, slot: dark }, unplugged), pending: false, asked }
     }
     case 'policy':
       return withBlade(sight, (it) => ({ ...it, policy: step.policy }))

@@ -31,8 +31,10 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
 
   // A technician at the line needs no ceremony, but does not go over a manager's head.
   if (who.door === 'console') {
-    if (!state.office || harmless(command)) return { is: 'new' }
-    return refused('central-authority', `${state.office.client} commands this chassis; ask it to do this`)
+    if (state.office && !harmless(command)) {
+      return refused('central-authority', `${state.office.client} commands this chassis; ask it to do this`)
+    }
+    return (expect && expects(state, moment, expect)) ?? reads(state, ifRevision) ?? { is: 'new' }
   }
   if (command.kind === 'take-over') {
     if (expect === undefined) return { is: 'new' } // it names incarnation and epoch itself
@@ -55,10 +57,12 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
   } else if (epoch !== undefined && epoch !== state.epoch) {
     return refused('stale-epoch', `epoch ${epoch} is over, the chassis is at ${state.epoch}`)
   }
-  if (ifRevision !== undefined && ifRevision !== state.revision) {
-    return refused('revision-conflict', `you read revision ${ifRevision}, the chassis is at ${state.revision}; read again`)
-  }
-  return { is: 'new' }
+  return reads(state, ifRevision) ?? { is: 'new' }
+}
+
+function reads(state: State, ifRevision: number | undefined): Judgement | undefined {
+  if (ifRevision === undefined || ifRevision === state.revision) return undefined
+  return refused('revision-conflict', `you read revision ${ifRevision}, the chassis is at ${state.revision}; read again`)
 }
 
 function expects(state: State, moment: Moment, expect: NonNullable<Envelope['expect']>): Judgement | undefined {
@@ -84,7 +88,10 @@ function harmless(command: Command): boolean {
 export function makeRoom(state: State, client: string): { readonly drop?: string } | Refusal {
   const clients = Object.keys(state.answers)
   if (client in state.answers || clients.length < clientsKept) return {}
-  const drop = clients.find((id) => state.answers[id]?.answers.every(({ sequence }) => sequence === undefined))
+  const latest = (id: string) => state.answers[id]?.answers.at(-1)?.accepted.revision ?? 0
+  const [drop] = clients
+    .filter((id) => state.answers[id]?.answers.every(({ sequence }) => sequence === undefined))
+    .sort((a, b) => latest(a) - latest(b))
   if (drop !== undefined) return { drop }
   return refuse('busy', `answers of ${clientsKept} clients are kept; take over, which drops those of all others`)
 }

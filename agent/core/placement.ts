@@ -1,7 +1,8 @@
 /**
  * The search behind `fit`: connections on the one side, functions that could carry them on the other, and the rules that
  * bind connections to each other. The first placement in board order is found, connections in the profile's order, so
- * that the same question always has the same answer; where any placement exists, one is found.
+ * that the same question always has the same answer; where any placement exists, one is found (or the search says that
+ * it gave up, which no real profile brings it to).
  */
 
 import { reservedMbps } from './bandwidth.ts'
@@ -39,8 +40,12 @@ export type Found =
   | { readonly kind: 'none' }
   | { readonly kind: 'gave-up' }
 
-/** Placements looked at before giving up: a profile must not hold up a chassis. Real ones need a few dozen. */
-const mostTries = 20_000
+/** Placements that may still be looked at: a profile must not hold up a chassis. Real ones need a few dozen. */
+export interface Budget {
+  tries: number
+}
+const mostTries = 4000
+export const freshBudget = (): Budget => ({ tries: mostTries })
 
 export const portOf = (spot: Spot) => `${spot.slot}:${spot.port}`
 export const reserve = (spot: Spot, { bandwidth }: Connection) => reservedMbps(spot.model.partitioning, bandwidth)
@@ -102,15 +107,14 @@ class Seats {
 }
 
 /** The first placement in board order that obeys the rules, connections in profile order. Finds one where one exists. */
-export function search(wants: readonly Want[], rules: Rules): Found {
+export function search(wants: readonly Want[], rules: Rules, budget = freshBudget()): Found {
   const seats = new Seats(rules)
   const chosen: Spot[] = []
   const dead = new Set<string>()
-  let tries = 0
   const place = (i: number): boolean | 'gave-up' => {
     const want = wants[i]
     if (want === undefined) return true
-    if (++tries > mostTries) return 'gave-up'
+    if (--budget.tries < 0) return 'gave-up'
     const standing = seats.standing()
     if (dead.has(standing) || !restMatches(wants.slice(i), seats)) return false
     const seen = new Set<string>()

@@ -3,6 +3,7 @@
  * observation to note, or a few steps to take, and with what the bay waits for. The doer takes them, looks again and
  * asks again, until nothing is left to do. Nothing here believes an old look, and nothing takes silence for an answer.
  */
+import type { Serial } from './addresses.ts'
 import {
   type Bay,
   type Blade,
@@ -20,7 +21,7 @@ import {
   sameValue,
 } from './blade.ts'
 import type { Hardware } from './board.ts'
-import { type Dressing, dress, place, wears } from './dress.ts'
+import { type Dressing, dress, type Placed, place, wears } from './dress.ts'
 import { type Finding, find } from './reasons.ts'
 import type { Observation } from './record.ts'
 import { type BayState, bayState, type Doubt, type State } from './state.ts'
@@ -55,6 +56,13 @@ export function inSync(plan: BayPlan): boolean {
 
 type Present = Extract<Slot, { presence: 'present' }>
 
+/** Blades that the backplane itself shows as on, whether or not their BMC can be asked. */
+export function poweredSerials(observed: Observed): readonly Serial[] {
+  return Object.values(observed.bays).flatMap(({ slot }) =>
+    slot !== 'unknown' && slot.presence === 'present' && slot.powerGood ? [slot.serial] : [],
+  )
+}
+
 /** All that is needed to judge one bay whose blade can be seen. */
 interface View {
   readonly state: State
@@ -78,13 +86,24 @@ export function planBay(state: State, bay: Bay, observed: Observed, hardware: Ha
   if (!sight) return blind(own, [find('not-looked-yet', `bay ${bay} has not been looked at yet`)])
   const { slot } = sight
   if (slot === 'unknown') return blind(own, [find('backplane-silent', 'the backplane does not answer')])
+  const first = planSlot(state, bay, own, slot, sight, observed, hardware)
+  // The light comes last: one that does not follow must not keep a permit standing.
+  if (slot.locate === own.locate || first.note || first.steps.length > 0) return first
+  return { ...first, steps: [{ kind: 'locate', bay, lit: own.locate }] }
+}
 
-  if (slot.locate !== own.locate) {
-    return { phase: 'unknown', steps: [{ kind: 'locate', bay, lit: own.locate }], findings: [] }
-  }
+function planSlot(
+  state: State,
+  bay: Bay,
+  own: BayState,
+  slot: Slot,
+  sight: Sight,
+  observed: Observed,
+  hardware: Hardware,
+): BayPlan {
   const gone = departed(state, bay, own, slot)
   if (gone) return { phase: 'unknown', note: { saw: 'left', bay, serial: gone }, steps: [], findings: [] }
-  if (slot.presence !== 'present') return withoutBlade(state, bay, own, slot)
+  if (slot.presence !== 'present') return withoutBlade(state, bay, own, slot, observed)
   if (own.reseats.wanted > own.reseats.sent) {
     return {
       phase: 'unknown',
@@ -100,6 +119,8 @@ export function planBay(state: State, bay: Bay, observed: Observed, hardware: Ha
   const here = state.doubts.filter((doubt) => doubt.serial === slot.serial)
   const leavers = here.filter((doubt) => doubt.profile !== own.intent?.profile)
   const worn = here.find((doubt) => doubt.profile === own.intent?.profile && doubt.token === own.intent.token)
+  // What is assigned to this very blade may be live on it from now on, here, and nobody vouches for it any more.
+  if (worn && (worn.kept || worn.vouched || worn.bay !== bay)) return doubted(bay, slot, worn)
   const dressing = worn && dress(state, worn, blade, hardware)
   const view: View = {
     ...{ state, bay, own, slot, blade, sight, leavers, observed, hardware },
@@ -112,6 +133,11 @@ export function planBay(state: State, bay: Bay, observed: Observed, hardware: Ha
   return policy.findings.length > 0 ? { ...rest, findings: [...rest.findings, ...policy.findings] } : rest
 }
 
+function doubted(bay: Bay, { product }: Present, doubt: Doubt): BayPlan {
+  const note: Observation = { saw: 'in-doubt', bay, doubt: { ...doubt, bay, kept: false, vouched: false }, product }
+  return { phase: 'staged', note, steps: [], findings: [] }
+}
+
 /** A blade that this bay was about, and that is not in it any more: proof by absence (W1, W6, W8). */
 function departed(state: State, bay: Bay, own: BayState, slot: Slot): Doubt['serial'] | undefined {
   const serial = slot.presence === 'present' ? slot.serial : undefined
@@ -122,14 +148,25 @@ function departed(state: State, bay: Bay, own: BayState, slot: Slot): Doubt['ser
   return undefined
 }
 
-function withoutBlade(state: State, bay: Bay, own: BayState, slot: Slot): BayPlan {
+function withoutBlade(state: State, bay: Bay, own: BayState, slot: Slot, observed: Observed): BayPlan {
   if (granted(slot.permit)) return { phase: 'unknown', steps: [{ kind: 'withdraw', bay }], findings: [] }
+  // What was asked of a blade that is gone is not asked of the next one.
+  if (own.stopping) return { phase: 'unknown', note: { saw: 'off', bay }, steps: [], findings: [] }
+  const moot = unsent(own)
+  if (moot) return { phase: 'unknown', note: { saw: 'sent', bay, ...moot }, steps: [], findings: [] }
   if (!own.intent) return { phase: 'idle', steps: [], findings: [] }
   const findings = [
     find('no-blade', `bay ${bay} is assigned ${own.intent.profile} and has no blade`, `insert a blade into bay ${bay}`),
-    ...elsewhere(state, own, undefined),
+    ...elsewhere(state, own, undefined, observed),
   ]
   return { phase: 'staged', steps: [], findings }
+}
+
+/** A one-shot that was wanted and not sent yet. */
+function unsent({ resets, reseats }: BayState): { which: 'resets' | 'reseats'; count: number } | undefined {
+  if (reseats.wanted > reseats.sent) return { which: 'reseats', count: reseats.wanted }
+  if (resets.wanted > resets.sent) return { which: 'resets', count: resets.wanted }
+  return undefined
 }
 
 /** No look at the blade that is newer than the last command: until a barrier, no permit and no belief (W2). */
@@ -203,7 +240,10 @@ function planOn(view: View): BayPlan {
   const phase = phaseOf(view)
   const still = (...findings: readonly Finding[]): BayPlan => ({ phase, steps: [], findings })
 
-  if (leavers.length > 0 && granted(slot.permit)) return { phase, steps: [{ kind: 'withdraw', bay }], findings: [] }
+  // A permit gates only off → on: on a blade that is on it would stand for the next start, whatever is staged then.
+  if (granted(slot.permit) && (slot.powerGood || leavers.length > 0)) {
+    return { phase, steps: [{ kind: 'withdraw', bay }], findings: [] }
+  }
   if (own.stopping) return stop(view, own.stopping)
   if (own.resets.wanted > own.resets.sent) {
     return {
@@ -216,7 +256,8 @@ function planOn(view: View): BayPlan {
   }
   if (own.life?.came === 'armed') return come(view, own.life.n)
 
-  const boot = overrideBoot(view)
+  // Nobody put a blade without intent, arming or override in our care: its flags are not ours (I5).
+  const boot = own.intent || own.life || own.override ? overrideBoot(view) : undefined
   if (boot) return { phase, ...boot }
   if (leavers.length > 0) {
     return still(
@@ -230,15 +271,42 @@ function planOn(view: View): BayPlan {
     return still(find('post-failed', `blade ${bay} halted in POST: its settings did not apply`, `power bay ${bay} off`))
   }
   if (blade.stage === 'post') return still(...(own.life ? [] : waits(view)))
-  if (own.life) return still(...wrong, ...(wrong.length === 0 ? bootWaits(view) : []), ...unwanted(view))
+  if (own.life?.came === 'wrong' && wrong.length === 0 && own.life.profile === own.intent?.profile) {
+    // A host driver attached late: what it uses now is what was armed, and that is what counts (W5).
+    return { phase, note: verified(view, own.life.n), steps: [], findings: [] }
+  }
+  if (own.life) {
+    const waiting = own.life.profile === own.intent?.profile ? bootWaits(view) : waits(view)
+    return still(...wrong, ...(wrong.length === 0 ? waiting : []), ...unwanted(view))
+  }
   // On without an arming of ours: before the first assignment, or on a board without a latch.
   if (own.intent && view.dressing && wears(blade, view.dressing)) {
-    const { profile } = own.intent
-    return { phase, note: { saw: 'verified', bay, n: Math.max(own.n, latchNumber(slot.permit)), profile, serial: slot.serial }, steps: [], findings: [] }
+    return { phase, note: verified(view, Math.max(own.n, latchNumber(slot.permit))), steps: [], findings: [] }
   }
-  return still(...(own.intent ? waits(view) : wrong))
+  const unrecorded = wornUnrecorded(view)
+  if (unrecorded) return doubted(bay, slot, unrecorded)
+  return still(...(own.intent ? waits(view) : wrong), ...unwanted(view))
 }
 
+function verified({ bay, own, slot }: View, n: number): Observation {
+  const profile = own.intent?.profile
+  return { saw: 'verified', bay, n, serial: slot.serial, ...(profile && { profile }) }
+}
+
+/** The assigned profile, live on a blade that no record says it is on: then it is in doubt there from now on (I1). */
+function wornUnrecorded({ state, bay, own, slot, blade, worn, hardware, observed }: View): Doubt | undefined {
+  const held = own.intent && state.profiles[own.intent.profile]
+  if (!own.intent || !held || worn) return undefined
+  const doubt = doubtOf(own.intent, bay, slot, place(held.profile, blade, hardware, observed.interconnects))
+  const dressing = doubt && dress(state, doubt, blade, hardware)
+  return dressing && wears(blade, dressing) ? doubt : undefined
+}
+
+function doubtOf(intent: NonNullable<BayState['intent']>, bay: Bay, slot: Present, placed: Placed): Doubt | undefined {
+  if ('misfits' in placed) return undefined
+  const { profile, token } = intent
+  return { profile, token, bay, serial: slot.serial, ...placed, kept: false, vouched: false }
+}
 
 function waits({ bay, own }: View): readonly Finding[] {
   if (!own.intent) return []
@@ -328,7 +396,8 @@ function bootWaits({ bay, own, blade, dressing }: View): readonly Finding[] {
     const fn = functionsOf(blade).find((reading) => reading.key === key)
     return fn !== undefined && canonical(fn.applied.boot ?? null) === canonical(value.boot ?? null)
   })
-  if (same) return []
+  const { mode, order } = blade.boot
+  if (same && canonical({ mode, order }) === canonical(dressing.boot)) return []
   return [find('waits-for-off', `bay ${bay} boots from its new plan when it is next off`, `power bay ${bay} off and on`)]
 }
 
@@ -337,8 +406,12 @@ function overrideBoot(view: View): Pick<BayPlan, 'note' | 'steps' | 'findings'> 
   const { bay, own, blade } = view
   const { override } = own
   const flag = blade.boot.override
-  if (override && override.setAt !== undefined && override.left !== undefined && !flag && blade.boots > override.setAt) {
-    return { note: { saw: 'override-used', bay }, steps: [], findings: [] }
+  if (override?.setAt !== undefined) {
+    // AC loss makes the BMC count anew: a count below the noted one is a later one.
+    const restarted = blade.boots < override.setAt
+    const booted = restarted ? blade.boots > 0 : blade.boots > override.setAt
+    if (override.left !== undefined && !flag && booted) return { note: { saw: 'override-used', bay }, steps: [], findings: [] }
+    if (restarted) return { note: { saw: 'override-set', bay, boots: blade.boots }, steps: [], findings: [] }
   }
   const wanted = wantedBoot(view)
   if (canonical(wanted) !== canonical(blade.boot)) return { steps: [{ kind: 'boot', bay, boot: wanted }], findings: [] }
@@ -348,8 +421,11 @@ function overrideBoot(view: View): Pick<BayPlan, 'note' | 'steps' | 'findings'> 
   return undefined
 }
 
-function wantedBoot({ own, blade, dressing, leavers }: View): SystemBoot {
-  const base = dressing && leavers.length === 0 ? dressing.boot : own.intent ? blade.boot : { ...blade.boot, order: [] }
+/** The order goes with the functions' own boot settings, and is written when they are: with the blade off (I5). */
+function wantedBoot(view: View): SystemBoot {
+  const { own, blade, dressing, leavers } = view
+  const kept = isOn(view) || (own.intent && !(dressing && leavers.length === 0))
+  const base = kept ? blade.boot : (dressing?.boot ?? { ...blade.boot, order: [] })
   const { override: _, ...rest } = base
   if (!own.override) return rest
   const { target, left } = own.override
@@ -358,13 +434,15 @@ function wantedBoot({ own, blade, dressing, leavers }: View): SystemBoot {
 
 /** Off by command: asked once, then waited for; by force when the command said so. */
 function stop(view: View, how: 'graceful' | 'forced'): BayPlan {
-  const { bay, sight } = view
+  const { bay, blade, sight } = view
   const phase = phaseOf(view)
   const asked = sight.asked.power
-  if (how === 'forced') {
+  if (how === 'forced' || blade.stage === 'halted') {
     return { phase, steps: powerStep(view, 'off'), findings: [find('stopping', `bay ${bay} is being powered off`)] }
   }
-  if (asked?.action === 'shutdown') {
+  // A request that is older than the operating system was made to nobody.
+  const heard = asked?.action === 'shutdown' && !(blade.stage === 'os' && asked.secondsAgo > blade.stageSeconds)
+  if (heard) {
     const late = asked.secondsAgo > limits.shutdown
     const finding = late
       ? find('will-not-stop', `blade ${bay} does not shut down`, `power bay ${bay} off force`)
@@ -384,11 +462,19 @@ function powerStep({ bay, sight }: View, action: 'on' | 'off'): readonly Step[] 
 
 function planOff(view: View): BayPlan {
   const { bay, own, leavers, slot, blade } = view
-  if (own.life) return ended(view)
-  if (own.stopping) return { phase: phaseOf(view), note: { saw: 'off', bay }, steps: [], findings: [] }
+  const phase = phaseOf(view)
+  const coming = underway(view)
+  if (coming) return coming
+  // Whatever it was given for is over, or never was: before anything is written or believed here (W1, W3).
+  if (granted(slot.permit)) return { phase, steps: [{ kind: 'withdraw', bay }], findings: [] }
+  if (own.life) return ended(view, own.life)
+  if (own.stopping) return { phase, note: { saw: 'off', bay }, steps: [], findings: [] }
+  // A reset of a blade that is off is done with; it must not hit the next start.
+  if (own.resets.wanted > own.resets.sent) {
+    return { phase, note: { saw: 'sent', bay, which: 'resets', count: own.resets.wanted }, steps: [], findings: [] }
+  }
   if (leavers.length > 0) {
     const phase = 'leaving'
-    if (granted(slot.permit)) return { phase, steps: [{ kind: 'withdraw', bay }], findings: [] }
     if (!isBare(blade)) return { phase, steps: clear(view), findings: [] }
     // Permit withdrawn, nothing unanswered, read back bare, then read off: in this look, in this order (W1).
     return letGo(bay, slot.serial, leavers, 'bare-then-off')
@@ -409,10 +495,34 @@ function clear({ bay, blade }: View): readonly Step[] {
   return [{ kind: 'clear', bay, functions }]
 }
 
-/** An arming is over, or has not begun: tell which by the latch (W3, W26). */
-function ended(view: View): BayPlan {
+/** Armed, permitted, and not on yet: asked again after a while, or taken back when it is no longer wanted (W3). */
+function underway(view: View): BayPlan | undefined {
   const { bay, own, slot, blade, sight, dressing } = view
-  const life = own.life
+  const { life } = own
+  const latch = slot.permit
+  if (life?.came !== 'armed') return undefined
+  const asked = sight.asked.power?.action === 'on'
+  if (latch === 'none' ? !asked : latch.state !== 'granted' || latch.n !== life.n) return undefined
+  const phase = phaseOf(view)
+  const stillWanted =
+    own.power === 'on' &&
+    !own.stopping &&
+    view.leavers.length === 0 &&
+    life.profile === own.intent?.profile &&
+    (life.profile === undefined ? isBare(blade) : dressing !== undefined && isDressed(blade, dressing))
+  if (latch !== 'none' && !stillWanted) return undefined
+  // Without a latch the request itself has to be taken back: it may only be slow.
+  if (!stillWanted) return { phase, steps: [{ kind: 'power', bay, action: 'off' }], findings: [] }
+  const steps = powerStep(view, 'on')
+  if (latch === 'none' && steps.length > 0) {
+    return { phase, note: { saw: 'off', bay, power: 'off', unexplained: true }, steps: [], findings: [] }
+  }
+  return { phase, steps, findings: [find('starting', `blade ${bay} is being powered on`)] }
+}
+
+/** A life is over: whether the blade went off by itself is told by the latch (W3, W26). */
+function ended(view: View, life: NonNullable<BayState['life']>): BayPlan {
+  const { bay, own, slot } = view
   const phase = phaseOf(view)
   const off = (more: { power?: 'off'; unexplained?: true } = {}): BayPlan => ({
     phase,
@@ -420,24 +530,9 @@ function ended(view: View): BayPlan {
     steps: [],
     findings: [],
   })
-  if (!life || own.stopping) return off()
+  if (own.stopping) return off()
   const latch = slot.permit
-  const noLatch = latch === 'none'
-  const underway =
-    life.came === 'armed' && (noLatch ? sight.asked.power?.action === 'on' : latch.state === 'granted' && latch.n === life.n)
-  if (underway) {
-    const stillWanted =
-      own.power === 'on' &&
-      view.leavers.length === 0 &&
-      life.profile === own.intent?.profile &&
-      (life.profile === undefined ? isBare(blade) : dressing !== undefined && isDressed(blade, dressing))
-    if (!stillWanted) return noLatch ? off() : { phase, steps: [{ kind: 'withdraw', bay }], findings: [] }
-    const starting = find('starting', `blade ${bay} is being powered on`)
-    const steps = powerStep(view, 'on')
-    const overdue = noLatch && steps.length > 0
-    return overdue ? off({ unexplained: true, power: 'off' }) : { phase, steps, findings: [starting] }
-  }
-  if (noLatch) {
+  if (latch === 'none') {
     // Such a board can not tell a shut-down from AC loss: it stays off, and says so (W26).
     return life.came === 'armed' ? off() : off({ power: 'off', unexplained: true })
   }
@@ -446,12 +541,8 @@ function ended(view: View): BayPlan {
   if (!itself) return off()
   if (life.came !== 'armed') return off({ power: 'off' })
   if (own.fault) return off()
-  return {
-    phase,
-    note: { saw: 'post-failed', bay, n: life.n, serial: slot.serial, say: `blade ${bay} went off before its addresses were verified` },
-    steps: [],
-    findings: [],
-  }
+  const say = `blade ${bay} went off before its addresses were verified`
+  return { phase, note: { saw: 'post-failed', bay, n: life.n, serial: slot.serial, say }, steps: [], findings: [] }
 }
 
 function isDressed(blade: Blade, dressing: Dressing): boolean {
@@ -479,14 +570,10 @@ function staged(view: View): BayPlan {
   const intent = own.intent
   const phase = 'staged'
   if (!intent) return idle(view)
-  const hold = (...findings: readonly Finding[]): BayPlan => ({
-    phase,
-    steps: granted(slot.permit) ? [{ kind: 'withdraw', bay }] : [],
-    findings,
-  })
+  const hold = (...findings: readonly Finding[]): BayPlan => ({ phase, steps: [], findings })
   const stranger = differs(intent, slot)
   if (stranger) return hold(find('different-blade', `bay ${bay} has ${stranger} than the one ${intent.profile} was assigned to`))
-  const doubtful = elsewhere(state, own, slot)
+  const doubtful = elsewhere(state, own, slot, observed)
   if (doubtful.length > 0) return hold(...doubtful)
   const held = state.profiles[intent.profile]
   if (!held) return hold(find('does-not-fit', `the chassis does not hold ${intent.profile}`))
@@ -495,26 +582,16 @@ function staged(view: View): BayPlan {
     if ('misfits' in placed) {
       return hold(...placed.misfits.map(({ say }) => find('does-not-fit', `${intent.profile} does not fit bay ${bay}: ${say}`)))
     }
-    const doubt: Doubt = {
-      profile: intent.profile,
-      token: intent.token,
-      bay,
-      serial: slot.serial,
-      placed: placed.placed,
-      keeps: placed.keeps,
-      kept: false,
-      vouched: false,
-    }
-    return { phase, note: { saw: 'in-doubt', bay, doubt }, steps: [], findings: [] }
+    const doubt = doubtOf(intent, bay, slot, placed)
+    if (doubt) return doubted(bay, slot, doubt)
+    return hold()
   }
-  if (worn.kept) return { phase, note: { saw: 'in-doubt', bay, doubt: { ...worn, bay, kept: false } }, steps: [], findings: [] }
   const missing = dressing.secrets.filter(({ mark }) => mark === undefined)
   if (missing.length > 0) {
     return hold(...missing.map(({ id }) => find('secret-missing', `${intent.profile} needs the secret ${id}`, `set secret ${id}`)))
   }
   const sealed = dressing.secrets.every(({ id, mark }) => sight.asked.secrets.includes(`${id}@${mark}`))
   if (!isDressed(blade, dressing) || !sealed) {
-    if (granted(slot.permit)) return hold()
     const functions = dressing.functions.filter(({ key, value }) => {
       const fn = functionsOf(blade).find((reading) => reading.key === key)
       const resend = !sealed && chapSecrets(value).length > 0
@@ -551,10 +628,15 @@ function differs(intent: NonNullable<BayState['intent']>, slot: Present): string
   return intent.blade.product === slot.product ? undefined : `a blade of another model (${slot.product})`
 }
 
-/** Where else the assigned profile may still be live. Vouched ones do not count: somebody took it upon himself. */
-function elsewhere(state: State, own: BayState, slot: Present | undefined): readonly Finding[] {
+/**
+ * Where else the assigned profile may still be live. Vouched ones do not count: somebody took it upon himself. But no
+ * word stands against power good: a blade that the backplane shows as on is not dark.
+ */
+function elsewhere(state: State, own: BayState, slot: Present | undefined, observed: Observed): readonly Finding[] {
+  const lit = poweredSerials(observed)
   return state.doubts
-    .filter(({ profile, serial, vouched }) => profile === own.intent?.profile && serial !== slot?.serial && !vouched)
+    .filter(({ profile, serial }) => profile === own.intent?.profile && serial !== slot?.serial)
+    .filter(({ serial, vouched }) => !vouched || lit.includes(serial))
     .map(({ profile, bay, serial, kept }) =>
       kept
         ? find(

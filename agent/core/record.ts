@@ -21,6 +21,7 @@ import {
   type Override,
   type SealedSecret,
   type State,
+  type StoredAnswer,
   sameDoubt,
 } from './state.ts'
 
@@ -50,7 +51,7 @@ export type Change =
 /** Something seen or done, noted before it is relied on. */
 export type Observation =
   /** A blade is about to be dressed: where, which functions, and what outlives a power loss there. */
-  | { readonly saw: 'in-doubt'; readonly bay: Bay; readonly doubt: Doubt }
+  | { readonly saw: 'in-doubt'; readonly bay: Bay; readonly doubt: Doubt; readonly product: string }
   /** Let go (W1), or as much of it as absence or a cut proves: `kept` names profiles of which something outlives that. */
   | {
       readonly saw: 'let-go'
@@ -166,8 +167,15 @@ function apply(state: State, change: Change): State {
 
 function see(state: State, seen: Observation): State {
   switch (seen.saw) {
-    case 'in-doubt':
-      return withDoubt(state, seen.doubt)
+    case 'in-doubt': {
+      const { profile, serial } = seen.doubt
+      // The first blade that a pre-provisioned bay gets is the one that affinity compares from then on.
+      return inBay(withDoubt(state, seen.doubt), seen.bay, (bay) =>
+        bay.intent?.profile === profile && !bay.intent.blade
+          ? { ...bay, intent: { ...bay.intent, blade: { serial, product: seen.product } } }
+          : bay,
+      )
+    }
     case 'let-go':
       return letGo(state, seen.serial, seen.profiles, seen.kept)
     case 'left': {
@@ -249,12 +257,12 @@ function without<Value>(all: { readonly [key: string]: Value }, key: string): { 
 
 /**
  * Keeps the answer (W23). A take-over drops the answers of everybody else: their epoch is over, so whatever they send
- * again is refused before it could run.
+ * again is refused before it could run. Sequences rise within an epoch: those of an earlier one say nothing any more.
  */
 function remember(answers: State['answers'], origin: Origin, accepted: Accepted, takenOver: boolean): State['answers'] {
   const old: ClientLog = answers[origin.client] ?? { evicted: 0, answers: [] }
-  const all = [
-    ...old.answers,
+  const all: StoredAnswer[] = [
+    ...(takenOver ? old.answers.map(({ sequence: _, ...answer }) => answer) : old.answers),
     {
       request: origin.request,
       content: origin.content,

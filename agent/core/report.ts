@@ -4,7 +4,7 @@
  */
 import type { Serial } from './addresses.ts'
 import type { Bay, Blade, FunctionKey, FunctionValue, Observed, Slot } from './blade.ts'
-import { functionsOf } from './blade.ts'
+import { canonical, functionsOf } from './blade.ts'
 import { type Hardware, parseFunctionKey } from './board.ts'
 import { dress } from './dress.ts'
 import { formOf } from './fit.ts'
@@ -114,7 +114,7 @@ function verifiedBoot({ state, hardware }: Reporting, bay: Bay, blade: Blade): r
   return dressing.functions.flatMap(({ key, value }) => {
     if (!value.boot || value.boot.via === 'pxe' || value.boot.via === 'http') return []
     const fn = functionsOf(blade).find((reading) => reading.key === key)
-    const read = fn && JSON.stringify((fn.pending ?? fn.applied).boot) === JSON.stringify(value.boot)
+    const read = fn && canonical((fn.pending ?? fn.applied).boot ?? null) === canonical(value.boot)
     const lines = [`${key}: boot target ${read ? 'read back' : 'not verified'}`]
     if (value.boot.via === 'iscsi' && value.boot.chap) lines.push(`${key}: CHAP secret written, never read back`)
     if (life?.came === 'verified' && life.profile === intent?.profile) lines.push(`${key}: address verified after POST`)
@@ -128,7 +128,7 @@ export function reportProfile({ state, plans }: Reporting, id: string): ProfileV
   const { profile, given, token, revision } = held
   const bay = bayOf(state, profile.id)
   const plan = bay === undefined ? undefined : plans[bay]
-  const doubts = state.doubts.filter((doubt) => doubt.profile === profile.id && doubt.bay !== bay)
+  const doubts = state.doubts.filter((doubt) => doubt.profile === profile.id && (doubt.bay !== bay || doubt.kept))
   return {
     profile,
     given,

@@ -15,11 +15,11 @@ import { decodeResponse } from '../wire/response.ts'
 import { chassisFilter, topicOf } from '../wire/topics.ts'
 import { discover } from './discover.ts'
 import { envelopes } from './envelope.ts'
-import { Ambiguous, Stopped, TimedOut, Unreachable, Unreadable } from './errors.ts'
+import { Ambiguous, TimedOut, Unreachable, Unreadable } from './errors.ts'
 import { type EventOptions, followEvents, type Heard } from './events.ts'
 import { type Link, openLink } from './link.ts'
 import { type Change, Snapshot } from './snapshot.ts'
-import { bell, waitFor } from './wait.ts'
+import { bell, either, waitFor } from './wait.ts'
 
 export interface ConnectOptions {
   /** `mqtt://host:port` or `mqtts://host:port`; user and password may stand in it. */
@@ -82,7 +82,7 @@ export interface Client {
   /** Asks the agent for every part, now: never older than the question. Rejects where the agent does not answer. */
   refresh(options?: RequestOptions): Promise<void>
   request(body: Body, options?: RequestOptions): Promise<Reply>
-  /** The request as it would go out, for telling or for sending later. */
+  /** Resolves when the retained state is as asked; rejects with TimedOut. */
   waitFor(reached: (state: Snapshot) => boolean, options: WaitOptions): Promise<void>
   /** Done: `inSync` at this revision or a later one. */
   waitForSync(scope: Scope, revision: number, options: WaitOptions): Promise<void>
@@ -162,7 +162,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
   if (!snapshot.presence) {
     const late = () =>
       new Unreachable(`chassis ${chassis} has not announced itself on this broker; check the name, or start its agent`)
-    await waitFor<void>({ ms: Math.min(connectMs, 2_000), signal: options.signal, late }, (done) =>
+    await waitFor<void>({ ms: Math.min(connectMs, 2_000), signals: [options.signal], late }, (done) =>
       snapshot.changed.hear(() => snapshot.presence && done()),
     )
   }
@@ -203,8 +203,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
             `no answer to request ${id} in ${timeoutMs / 1000} s; it may have been carried out: look it up, or send it again under this id`,
           )
         : new Unreachable(`the connection to the broker is lost; request ${id} was not sent`)
-    const ended = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal
-    return waitFor<Reply>({ ms: timeoutMs, signal: ended, late }, (done, failed) => {
+    return waitFor<Reply>({ ms: timeoutMs, signals: [signal, halt.signal], late }, (done, failed) => {
       const send = () => {
         if (snapshot.presence?.online !== true) {
           // The broker would keep it for an agent that is not there, and it would be run whenever that comes back.
@@ -265,8 +264,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
     const { timeoutMs, what = 'what was waited for' } = given
     if (reached(snapshot)) return Promise.resolve()
     const late = () => new TimedOut(`${what}: not seen in ${timeoutMs / 1000} s`)
-    const ended = given.signal ? AbortSignal.any([given.signal, halt.signal]) : halt.signal
-    return waitFor<void>({ ms: timeoutMs, signal: ended, late }, (done) =>
+    return waitFor<void>({ ms: timeoutMs, signals: [given.signal, halt.signal], late }, (done) =>
       snapshot.changed.hear(() => reached(snapshot) && done()),
     )
   }
@@ -281,7 +279,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
       waiting.set(change.name, change)
       wake()
     })
-    const ended = signal ? AbortSignal.any([signal, halt.signal]) : halt.signal
+    const ended = either(signal, halt.signal)
     const rouse = () => wake()
     ended.addEventListener('abort', rouse)
     try {
@@ -356,5 +354,3 @@ export function isInSync(state: Snapshot, scope: Scope, revision: number): boole
       return chassis.inSync
   }
 }
-
-export { Stopped }

@@ -9,6 +9,7 @@ import { decodeEvent } from '../wire/event.ts'
 import { chassisFilter, parseTopic } from '../wire/topics.ts'
 import { Unreadable } from './errors.ts'
 import type { Link } from './link.ts'
+import { either } from './wait.ts'
 
 export interface EventOptions {
   /** Begin after this number. Absent: with what comes next. */
@@ -32,7 +33,7 @@ export async function* followEvents(
   options: EventOptions,
 ): AsyncIterable<Heard> {
   const waiting: Heard[] = []
-  const ended = options.signal ? AbortSignal.any([options.signal, closed]) : closed
+  const ended = either(options.signal, closed)
   let wake = () => {}
   const rouse = () => wake()
   const stop = link.onMessage(({ topic, payload }) => {

@@ -38,6 +38,7 @@ export interface Link {
   readonly version: () => 3 | 5
   /** Subscribed now and at every later connection, in the order of the calls. */
   subscribe(filters: readonly string[]): Promise<void>
+  unsubscribe(filter: string): Promise<void>
   /** QoS 1; resolves when the broker has it. Rejects at once while there is no connection. */
   publish(publication: Publication): Promise<void>
   onMessage(listener: (message: Message) => void): () => void
@@ -136,6 +137,10 @@ export async function openLink(options: LinkOptions): Promise<Link> {
       // Without a connection the next one subscribes to them.
       if (current) await grant(current, fresh)
     },
+    unsubscribe: async (filter) => {
+      filters.splice(filters.indexOf(filter), 1)
+      await current?.unsubscribeAsync(filter)
+    },
     publish: async ({ topic, payload, expirySeconds, correlation, responseTopic }) => {
       if (!current) throw new Unreachable(`the connection to ${shown(options.broker)} is lost; try again`)
       const properties = {
@@ -176,7 +181,7 @@ function attempt(
   const client = dialBroker(broker, settings)
   client.on('message', (topic, payload) => heard({ topic, payload }))
   const late = () => new Unreachable(`${where} did not answer in ${connectMs / 1000} s; check the address`)
-  const settled = waitFor<void>({ ms: connectMs, signal, late }, (done, failed) => {
+  const settled = waitFor<void>({ ms: connectMs, signals: [signal], late }, (done, failed) => {
     const connected = () => {
       // Off by default; a round trip costs 44 ms more for each side that leaves it off.
       if ('setNoDelay' in client.stream && typeof client.stream.setNoDelay === 'function') client.stream.setNoDelay(true)

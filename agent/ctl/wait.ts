@@ -3,7 +3,8 @@ import { Stopped } from './errors.ts'
 
 export interface Limits {
   readonly ms: number
-  readonly signal?: AbortSignal | undefined
+  /** Any of them ends the wait. */
+  readonly signals?: readonly (AbortSignal | undefined)[]
   /** What to say when the limit is reached. */
   readonly late: () => Error
 }
@@ -13,7 +14,7 @@ export interface Limits {
  * settles first wins.
  */
 export function waitFor<Value>(
-  { ms, signal, late }: Limits,
+  { ms, signals = [], late }: Limits,
   start: (done: (value: Value) => void, failed: (error: Error) => void) => () => void,
 ): Promise<Value> {
   return new Promise((resolve, reject) => {
@@ -23,14 +24,14 @@ export function waitFor<Value>(
       if (settled) return
       settled = true
       clearTimeout(timer)
-      signal?.removeEventListener('abort', aborted)
+      for (const signal of signals) signal?.removeEventListener('abort', aborted)
       stop?.()
       act()
     }
     const aborted = () => settle(() => reject(new Stopped('stopped')))
     const timer = setTimeout(() => settle(() => reject(late())), Math.min(ms, 2 ** 31 - 1))
-    if (signal?.aborted) return aborted()
-    signal?.addEventListener('abort', aborted, { once: true })
+    if (signals.some((signal) => signal?.aborted)) return aborted()
+    for (const signal of signals) signal?.addEventListener('abort', aborted, { once: true })
     stop = start(
       (value) => settle(() => resolve(value)),
       (error) => settle(() => reject(error)),
@@ -51,6 +52,16 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) done()
     else signal.addEventListener('abort', done, { once: true })
   })
+}
+
+/** Aborted with the first of them. (`AbortSignal.any` came only with Node 20.3.) */
+export function either(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const both = new AbortController()
+  for (const signal of signals) {
+    if (signal?.aborted) both.abort()
+    else signal?.addEventListener('abort', () => both.abort(), { once: true, signal: both.signal })
+  }
+  return both.signal
 }
 
 /** Listeners of one kind. */

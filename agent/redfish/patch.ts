@@ -38,6 +38,7 @@ export function patchFunction(current: FunctionValue, shown: JsonObject, patch: 
     return [{ which: name === 'CHAPSecret' ? ('chap' as const) : ('mutual' as const), value: secret.text() }]
   })
   const named = (which: 'chap' | 'mutual') => (secrets.some((secret) => secret.which === which) ? unnamedSecret : null)
+  const addressType = addressTypeOf(merged)
   const coherent = edit(merged, {
     ...(role.present && !enabled.present && { DeviceEnabled: role.json !== roleNames.off }),
     ...(enabled.json === false && !role.present && { NetDevFuncType: roleNames.off }),
@@ -46,7 +47,7 @@ export function patchFunction(current: FunctionValue, shown: JsonObject, patch: 
       CHAPSecret: null,
       MutualCHAPSecret: null,
       ...(wants(asked, 'BootMode').json === bootModes.iscsi && start !== current && iscsiDefaults(asked)),
-      ...(derivedLiteral(merged) && { IPAddressType: derivedLiteral(merged) as string }),
+      ...(addressType !== undefined && { IPAddressType: addressType }),
     },
     Oem: {
       Midplane: {
@@ -93,7 +94,7 @@ function iscsiDefaults(asked: Field): { readonly [name: string]: Json } {
 }
 
 /** IPAddressType follows from the addresses themselves; it is shown, and never stored. */
-function derivedLiteral(merged: JsonObject): string | undefined {
+function addressTypeOf(merged: JsonObject): string | undefined {
   if (merged.BootMode !== bootModes.iscsi) return undefined
   const literal =
     member(merged, 'iSCSIBoot', 'InitiatorIPAddress') ?? member(merged, 'iSCSIBoot', 'PrimaryTargetIPAddress')

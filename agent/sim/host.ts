@@ -8,7 +8,7 @@ import type { BackplaneReply, BackplaneRequest } from '../backplane/protocol.ts'
 import type { Bay } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { BmcAnswer, BmcPort, BmcRequest } from './bmc.ts'
-import { baysOf, type World } from './chassis.ts'
+import { baysOf, bladeAt, type World } from './chassis.ts'
 import type { Clock } from './clock.ts'
 import type { Deed } from './deeds.ts'
 import type { LogEntry } from './log.ts'
@@ -56,7 +56,14 @@ export class ChassisHost implements BmcPort {
       if (answer.from !== 'bmc') return reject(new Error('asked the BMC, and something else answered'))
       const heard = answer.answer
       if (heard !== 'silence' && answer.afterMs === 0) return resolve(heard)
-      const cancel = heard === 'silence' ? () => undefined : this.clock.after(answer.afterMs, () => resolve(heard))
+      const upAt = bladeAt(this.current, bay)?.bmc.upAt
+      const cancel =
+        heard === 'silence'
+          ? () => undefined
+          : this.clock.after(answer.afterMs, () => {
+              // A BMC that lost its power or rebooted meanwhile has forgotten whom it owes an answer.
+              if (bladeAt(this.settle(), bay)?.bmc.upAt === upAt) resolve(heard)
+            })
       signal.addEventListener(
         'abort',
         () => {

@@ -10,11 +10,13 @@ hardware would keep.
 
   --board <id|file>      kind of chassis (hp-c7000)
   --boards <folder>      where board files are (those of the program)
-  --dir <folder>         what lasts: chassis.json, eeprom.bin (.midplane/chassis)
+  --dir <folder>         what lasts: chassis.json, eeprom.bin, and by default
+                         the backplane's socket (.midplane/chassis)
   --seed <text>          serials and factory addresses follow from it; for a
                          second chassis take another (the board's id)
   --empty                begin with no blade in any bay
-  --port-base <port>     Redfish of bay n is at this port + n; 0: free ports (8000)
+  --port-base <port>     Redfish of bay n is at this port + n; 0: free ports
+                         (8000)
   --backplane <path|port>  backplane socket (backplane.sock in --dir)
   --back-door <port>     back door; 0: a free port (0)
   --user, --password     what the BMCs of new blades take (admin, blade-pw)

@@ -96,11 +96,17 @@ export function reference() {
     protobuf.parse(source, root, { alternateCommentMode: true, keepCase: true, preferTrailingComment: false })
     const namespace = root.lookup('midplane.v1')
     // The comment above `syntax` is the file's own.
-    const about = /^((?:\/\/.*\n)+)/.exec(source)?.[1].replaceAll(/^\/\/ ?/gm, '').replaceAll('\n', ' ').trim() ?? ''
+    const about =
+      /^((?:\/\/.*\n)+)/
+        .exec(source)?.[1]
+        .replaceAll(/^\/\/ ?/gm, '')
+        .replaceAll('\n', ' ')
+        .trim() ?? ''
     const name = file.slice(sources.length + 1)
     return `## ${name}\n\n${about}\n\n${namespace.nestedArray.map(entry).join('\n')}`
   })
-  const head = '# midplane.v1\n\nEvery message of the protocol, from the comments of its sources in proto/midplane/v1/.\n'
+  const head =
+    '# midplane.v1\n\nEvery message of the protocol, from the comments of its sources in proto/midplane/v1/.\n'
   return `${head}\n${parts.join('\n')}`
 
   function entry(type) {

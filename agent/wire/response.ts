@@ -10,7 +10,8 @@ import { midplane as pb } from './generated/midplane.js'
 import { readAllocation, writeAllocation } from './profile.ts'
 import { each, given, ifSet, type Numbered, type Reading } from './reading.ts'
 import { type Received, receive } from './receive.ts'
-import { copies, readCopies, readState, writeState } from './state.ts'
+import { readState, writeState } from './state.ts'
+import { copies, readCopies } from './views.ts'
 
 const { v1 } = pb
 

@@ -160,7 +160,7 @@ describe('the reader of schemas', () => {
         if (!known.includes(keyword)) odd.push(`${where} ${keyword}`)
         else if (keyword === 'properties')
           for (const [name, member] of Object.entries(value)) walk(member, `${where}/${name}`)
-        else if (keyword === 'oneOf') value.forEach((member: unknown, i: number) => walk(member, `${where}/${i}`))
+        else if (keyword === 'oneOf') for (const [i, member] of value.entries()) walk(member, `${where}/${i}`)
         else if (keyword === 'items' || keyword === 'additionalProperties' || keyword === 'propertyNames')
           walk(value, `${where}/${keyword}`)
       }

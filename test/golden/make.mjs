@@ -4,7 +4,7 @@
  * its text form as protoc prints it (.txtpb). The image that `buf breaking` compares with is written once, too.
  */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -26,6 +26,7 @@ buildSync({
   logLevel: 'warning',
 })
 const { goldens } = require(aside)
+rmSync(dirname(aside), { recursive: true })
 
 const once = (file, content) => {
   if (existsSync(file)) return false

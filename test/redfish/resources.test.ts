@@ -44,6 +44,26 @@ describe('a function as Redfish tells it', () => {
     expect(ran).toBeGreaterThanOrEqual(2000)
   })
 
+  it('the search finds a LUN that was told as a mere number', () => {
+    const told = (value: FunctionValue): JsonObject => {
+      const body = functionBody(value)
+      const lun = value.boot?.via === 'iscsi' ? value.boot.targets[0]?.lun : undefined
+      if (lun === undefined) return body
+      const oem = (body.Oem as JsonObject).Midplane as JsonObject
+      const number = Math.min(Number.parseInt(lun, 16), Number.MAX_SAFE_INTEGER)
+      return {
+        ...body,
+        iSCSIBoot: { ...(body.iSCSIBoot as JsonObject), PrimaryLUN: number },
+        Oem: { Midplane: { ...oem, PrimaryLUN: null } },
+      }
+    }
+    const searched = fc.check(
+      fc.property(functionValue, (value) => canonical(readValue(field(told(value)))) === canonical(value)),
+      { numRuns: 2000 },
+    )
+    expect(searched.failed).toBe(true)
+  })
+
   it('a member that is missing is an error, never a default', () => {
     let ran = 0
     // Secrets are written and never read; the type of an address follows from the address.

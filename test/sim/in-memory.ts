@@ -1,10 +1,11 @@
 /**
  * A driver and a backplane straight over the world, without a wire: for deterministic tests of the agent. They
  * keep the same promises as those that speak Redfish and sockets: one session and one request in flight for
- * each BMC, a limit to every wait, and a Fault that says `maybe` when a change was sent and not answered.
+ * each BMC, a limit to every wait, changes only for what was looked at in the same session (W7, W12), and a
+ * Fault that says `maybe` when a change was sent and not answered (W2).
  */
-import type { Bay, Blade, Blindness, FunctionKey, FunctionValue, PowerAction } from '../../agent/core/blade.ts'
-import type { SecretId } from '../../agent/core/addresses.ts'
+import { parseSerial, parseUuid, type Serial } from '../../agent/core/addresses.ts'
+import type { Bay, Blade, Blindness } from '../../agent/core/blade.ts'
 import {
   type Backplane,
   type BackplaneReading,
@@ -15,7 +16,7 @@ import {
   Fault,
 } from '../../agent/controller/hardware/driver.ts'
 import type { BackplaneReply, BackplaneRequest } from '../../agent/backplane/protocol.ts'
-import type { BmcAnswer, BmcRequest, SessionId, WrittenSecret } from '../../agent/sim/bmc.ts'
+import type { BmcAnswer, BmcPort, BmcRequest, SessionId, WrittenSecret } from '../../agent/sim/bmc.ts'
 import type { Clock } from '../../agent/sim/clock.ts'
 import type { ChassisHost } from '../../agent/sim/host.ts'
 
@@ -26,8 +27,12 @@ export interface InMemoryOptions {
   readonly barrierMs?: number
   readonly taskPollMs?: number
   readonly credentials?: { readonly user: string; readonly password: string }
-  /** CHAP secrets, as the agent's own store would hand them out. */
-  readonly secret?: (id: SecretId) => string | undefined
+  /** A CHAP secret in clear, by its name and the mark of the version that is meant. */
+  readonly secret?: (id: string, mark: string | undefined) => string | undefined
+  /** Instead of the host itself: something that stands between. */
+  readonly port?: BmcPort
+  /** The driver's waits; the world's own clock if absent. */
+  readonly after?: Clock['after']
 }
 
 export interface InMemoryHardware {
@@ -40,106 +45,114 @@ export function inMemoryHardware(host: ChassisHost, options: InMemoryOptions = {
 }
 
 type Yes = Extract<BmcAnswer, { ok: true }>
+type Change = Exclude<BladeStep, { kind: 'barrier' }>
 
-const blindness: { readonly [why in Extract<BmcAnswer, { ok: false }>['why']]: Blindness } = {
+interface Open {
+  readonly id: SessionId
+  /** Whom the latest look in this session saw. */
+  readonly serial: Serial | undefined
+}
+
+/** The session that a request named is not open any more. */
+class SessionLost extends Fault {}
+
+const blindness: { readonly [why in Exclude<Extract<BmcAnswer, { ok: false }>['why'], 'no-session'>]: Blindness } = {
   credentials: 'bmc-refused',
-  'no-session': 'bmc-refused',
   'session-limit': 'bmc-busy',
   refused: 'bmc-refused',
   'not-here': 'bmc-silent',
 }
 
 class InMemoryDriver implements Driver {
-  private readonly host: ChassisHost
+  private readonly port: BmcPort
   private readonly clock: Clock
-  private readonly options: Required<Omit<InMemoryOptions, 'secret'>> & Pick<InMemoryOptions, 'secret'>
-  private readonly sessions = new Map<Bay, SessionId>()
+  private readonly options: InMemoryOptions
+  private readonly sessions = new Map<Bay, Open>()
   private readonly queues = new Map<Bay, Promise<unknown>>()
 
   constructor(host: ChassisHost, options: InMemoryOptions) {
-    this.host = host
-    this.clock = host.clock
-    this.options = {
-      answerMs: 5_000,
-      barrierMs: 120_000,
-      taskPollMs: 500,
-      credentials: { user: 'admin', password: 'blade-pw' },
-      ...options,
-    }
+    this.port = options.port ?? host
+    this.clock = { now: () => host.clock.now(), after: options.after ?? ((ms, run) => host.clock.after(ms, run)) }
+    this.options = options
   }
 
   observe(bay: Bay, signal: AbortSignal): Promise<Blade> {
-    return this.inTurn(bay, async () => {
-      const session = await this.session(bay, signal)
-      // One look of the world is one instant: adapters and power of it can be in W1's order only.
-      const { blade } = await this.ask(bay, { kind: 'read', session }, signal)
-      if (blade === undefined) throw new Fault('bmc-nonsense', `the BMC of bay ${bay} answered without a blade`)
-      return blade
+    return this.inTurn(bay, signal, async () => {
+      try {
+        return await this.look(bay, signal)
+      } catch (error) {
+        // Nothing but reads: the look starts over, in a session of its own.
+        if (!(error instanceof SessionLost)) throw error
+        return this.look(bay, signal)
+      }
     })
   }
 
   apply(step: BladeStep, signal: AbortSignal): Promise<void> {
-    return this.inTurn(step.bay, async () => {
+    return this.inTurn(step.bay, signal, async () => {
+      if (step.kind === 'barrier') return this.barrier(step.bay, signal)
       const { bay } = step
-      if (step.kind === 'barrier') return this.barrier(bay, signal)
-      const session = await this.session(bay, signal)
-      await this.ask(bay, this.requestOf(step, session), signal)
+      const open = this.sessions.get(bay)
+      if (open?.serial === undefined) throw new Fault('bmc-busy', `bay ${bay} was not looked at in an open session; look first`)
+      const request = this.requestOf(step, open.id)
+      const { serial } = bladeOf(bay, await this.ask(bay, { kind: 'read', session: open.id }, signal))
+      if (serial !== open.serial) throw new Fault('serial-differs', `the BMC speaks for ${serial} now, not for ${open.serial}`)
+      await this.ask(bay, request, signal)
     })
   }
 
   async close(): Promise<void> {
-    for (const [bay, session] of [...this.sessions]) {
-      this.sessions.delete(bay)
-      await this.ask(bay, { kind: 'logout', session }, new AbortController().signal).catch(() => undefined)
-    }
+    const never = new AbortController().signal
+    for (const bay of [...this.sessions.keys()]) await this.inTurn(bay, never, () => this.logout(bay, never)).catch(() => undefined)
   }
 
-  private requestOf(step: Exclude<BladeStep, { kind: 'barrier' }>, session: SessionId): BmcRequest {
+  private async look(bay: Bay, signal: AbortSignal): Promise<Blade> {
+    const id = this.sessions.get(bay)?.id ?? (await this.login(bay, signal))
+    // One read of the world is one instant: its adapters and its power can not be from two.
+    const blade = bladeOf(bay, await this.ask(bay, { kind: 'read', session: id }, signal))
+    this.sessions.set(bay, { id, serial: blade.serial })
+    return blade
+  }
+
+  private requestOf(step: Change, session: SessionId): BmcRequest {
     switch (step.kind) {
       case 'policy':
         return { kind: 'policy', session, policy: step.policy }
       case 'clear':
         return { kind: 'clear', session, functions: step.functions }
       case 'write':
-        return {
-          kind: 'write',
-          session,
-          functions: step.functions,
-          secrets: step.functions.flatMap(({ key, value }) => this.secretsOf(key, value)),
-        }
+        return { kind: 'write', session, functions: step.functions, secrets: this.secretsOf(step) }
       case 'show':
         return { kind: 'show', session, shown: step.shown }
       case 'boot':
         return { kind: 'boot', session, boot: step.boot }
-      case 'power': {
-        const action: PowerAction = step.action
-        return { kind: 'power', session, action }
-      }
+      case 'power':
+        return { kind: 'power', session, action: step.action }
     }
   }
 
-  private secretsOf(key: FunctionKey, { boot }: FunctionValue): readonly WrittenSecret[] {
-    const chap = boot?.via === 'iscsi' ? boot.chap : undefined
-    const named = [
-      { which: 'chap' as const, id: chap?.secret },
-      { which: 'mutual' as const, id: chap?.mutual?.secret },
-    ]
-    return named.flatMap(({ which, id }) => {
-      const value = id && this.options.secret?.(id)
-      return value === undefined ? [] : [{ key, which, value }]
+  /** All of them are known, or nothing is written. */
+  private secretsOf({ functions, secrets }: Extract<BladeStep, { kind: 'write' }>): readonly WrittenSecret[] {
+    const marks = new Map(secrets.map((each): [string, string] => [each.slice(0, each.indexOf('@')), each.slice(each.indexOf('@') + 1)]))
+    return functions.flatMap(({ key, value }) => {
+      const chap = value.boot?.via === 'iscsi' ? value.boot.chap : undefined
+      const named = [
+        { which: 'chap' as const, id: chap?.secret },
+        { which: 'mutual' as const, id: chap?.mutual?.secret },
+      ]
+      return named.flatMap(({ which, id }) => {
+        if (id === undefined) return []
+        const secret = this.options.secret?.(id, marks.get(id))
+        if (secret === undefined) throw new Fault('bmc-refused', `secret ${id} for ${key} is missing; nothing was written`)
+        return [{ key, which, value: secret }]
+      })
     })
   }
 
-  /** Others end, and with them what they had under way; then a session of our own, and no task left (W2). */
+  /** Our own session ends, then all others and with them what they had under way; then no task is left (W2). */
   private async barrier(bay: Bay, signal: AbortSignal): Promise<void> {
-    const before = this.sessions.get(bay)
-    this.sessions.delete(bay)
-    const begun = await this.login(bay, signal).catch(async (error: unknown) => {
-      // Every session is taken, one of them by us: that one can go first.
-      if (!(error instanceof Fault) || error.blind !== 'bmc-busy' || before === undefined) throw error
-      await this.ask(bay, { kind: 'logout', session: before }, signal)
-      return this.login(bay, signal)
-    })
+    await this.logout(bay, signal)
+    const begun = await this.login(bay, signal)
     const { sessions = [] } = await this.ask(bay, { kind: 'sessions', session: begun }, signal)
     for (const other of sessions) {
       if (other !== begun) await this.ask(bay, { kind: 'end-session', session: begun, other }, signal)
@@ -148,50 +161,57 @@ class InMemoryDriver implements Driver {
     if (left.sessions?.some((other) => other !== begun) !== false) {
       throw new Fault('bmc-busy', `others keep opening sessions on the BMC of bay ${bay}`)
     }
-    for (const end = this.clock.now() + this.options.barrierMs; ; ) {
+    const { barrierMs = 120_000, taskPollMs = 500 } = this.options
+    for (const end = this.clock.now() + barrierMs; ; ) {
       const { tasks } = await this.ask(bay, { kind: 'tasks', session: begun }, signal)
-      if (tasks?.length === 0) break
+      if (tasks?.length === 0) return
       if (this.clock.now() >= end) throw new Fault('bmc-busy', `the BMC of bay ${bay} does not finish what it has under way`)
-      await this.pause(this.options.taskPollMs, signal)
+      await this.pause(taskPollMs, signal)
     }
-    this.sessions.set(bay, begun)
-  }
-
-  private async session(bay: Bay, signal: AbortSignal): Promise<SessionId> {
-    const known = this.sessions.get(bay)
-    if (known !== undefined) return known
-    const session = await this.login(bay, signal)
-    this.sessions.set(bay, session)
-    return session
   }
 
   private async login(bay: Bay, signal: AbortSignal): Promise<SessionId> {
-    const { session } = await this.ask(bay, { kind: 'login', ...this.options.credentials }, signal)
+    const credentials = this.options.credentials ?? { user: 'admin', password: 'blade-pw' }
+    const { session } = await this.ask(bay, { kind: 'login', ...credentials }, signal)
     if (session === undefined) throw new Fault('bmc-nonsense', `the BMC of bay ${bay} opened no session`)
+    this.sessions.set(bay, { id: session, serial: undefined })
     return session
+  }
+
+  /** Over, whether or not the BMC still knew it. */
+  private async logout(bay: Bay, signal: AbortSignal): Promise<void> {
+    const open = this.sessions.get(bay)
+    this.sessions.delete(bay)
+    if (open === undefined) return
+    await this.ask(bay, { kind: 'logout', session: open.id }, signal).catch((error: unknown) => {
+      if (!(error instanceof SessionLost)) throw error
+    })
   }
 
   private async ask(bay: Bay, request: BmcRequest, signal: AbortSignal): Promise<Yes> {
     const changes = ['write', 'clear', 'show', 'boot', 'policy', 'power', 'cycle'].includes(request.kind)
     const giveUp = new AbortController()
-    const cancel = this.clock.after(this.options.answerMs, () => giveUp.abort())
     const stop = () => giveUp.abort()
+    const cancel = this.clock.after(this.options.answerMs ?? 5_000, stop)
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
     const sent = !giveUp.signal.aborted
+    let answer: BmcAnswer
     try {
-      const answer = await this.host.ask(bay, request, giveUp.signal)
-      if (answer.ok) return answer
-      // A lost session starts over, and never by itself (W12).
-      if (answer.why === 'no-session') this.sessions.delete(bay)
-      throw new Fault(blindness[answer.why], `bay ${bay}: ${answer.message}`)
-    } catch (error) {
-      if (error instanceof Fault) throw error
+      answer = await this.port.ask(bay, request, giveUp.signal)
+    } catch {
       throw new Fault('bmc-silent', `the BMC of bay ${bay} did not answer`, changes && sent)
     } finally {
       cancel()
       signal.removeEventListener('abort', stop)
     }
+    if (answer.ok) return answer
+    if (answer.why === 'no-session') {
+      // It starts over with a look, and never by itself (W12).
+      this.sessions.delete(bay)
+      throw new SessionLost('bmc-busy', `bay ${bay}: ${answer.message}`)
+    }
+    throw new Fault(blindness[answer.why], `bay ${bay}: ${answer.message}`)
   }
 
   private pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -209,12 +229,27 @@ class InMemoryDriver implements Driver {
     })
   }
 
-  /** One request in flight for each BMC. */
-  private inTurn<Value>(bay: Bay, work: () => Promise<Value>): Promise<Value> {
-    const mine = (this.queues.get(bay) ?? Promise.resolve()).then(work, work)
-    this.queues.set(bay, mine)
-    return mine
+  /** One request in flight for each BMC; who is given up while others have their turn has sent nothing. */
+  private inTurn<Value>(bay: Bay, signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
+    const before = this.queues.get(bay) ?? Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const leave = () => reject(new Fault('bmc-silent', 'given up before its turn came'))
+      signal.addEventListener('abort', leave, { once: true })
+      const mine = before.then(async () => {
+        signal.removeEventListener('abort', leave)
+        if (signal.aborted) leave()
+        else await work().then(resolve, reject)
+      })
+      this.queues.set(bay, mine)
+    })
   }
+}
+
+function bladeOf(bay: Bay, { blade }: Yes): Blade {
+  if (blade === undefined || parseSerial(blade.serial) === undefined || parseUuid(blade.uuid) === undefined) {
+    throw new Fault('bmc-nonsense', `the BMC of bay ${bay} answers what is no blade`)
+  }
+  return blade
 }
 
 class InMemoryBackplane implements Backplane {
@@ -232,8 +267,19 @@ class InMemoryBackplane implements Backplane {
   }
 
   async apply(step: BackplaneStep, signal: AbortSignal): Promise<void> {
-    const { kind, ...what } = step
-    this.ask({ do: kind, ...what } as BackplaneRequest, signal)
+    const request = (): BackplaneRequest => {
+      switch (step.kind) {
+        case 'withdraw':
+          return { do: 'withdraw', bay: step.bay }
+        case 'permit':
+          return { do: 'permit', bay: step.bay, n: step.n }
+        case 'cut':
+          return { do: 'cut', bay: step.bay }
+        case 'locate':
+          return { do: 'locate', bay: step.bay, lit: step.lit }
+      }
+    }
+    this.ask(request(), signal)
   }
 
   async health(signal: AbortSignal): Promise<ChassisHealth> {

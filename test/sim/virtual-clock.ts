@@ -4,9 +4,16 @@
  */
 import type { Clock } from '../../agent/sim/clock.ts'
 
+interface Timer {
+  readonly at: number
+  /** Those of one instant run in the order in which they were set. */
+  readonly number: number
+  readonly run: () => void
+}
+
 export class VirtualClock implements Clock {
   private time: number
-  private timers: { readonly at: number; readonly number: number; readonly run: () => void }[] = []
+  private timers: readonly Timer[] = []
   private count = 0
 
   constructor(start = 1_000_000) {
@@ -19,10 +26,17 @@ export class VirtualClock implements Clock {
 
   after(ms: number, run: () => void): () => void {
     const timer = { at: this.time + Math.max(0, ms), number: this.count++, run }
-    this.timers.push(timer)
+    this.timers = [...this.timers, timer]
     return () => {
       this.timers = this.timers.filter((each) => each !== timer)
     }
+  }
+
+  /** So many milliseconds at once: timers run in order, and nobody who waits for an answer goes on in between. */
+  pass(ms: number): void {
+    const end = this.time + ms
+    for (let next = this.next(end); next !== undefined; next = this.next(end)) this.fire(next)
+    this.time = end
   }
 
   /** Lets everything happen that happens within so many milliseconds. */
@@ -30,9 +44,7 @@ export class VirtualClock implements Clock {
     const end = this.time + ms
     await turn()
     for (let next = this.next(end); next !== undefined; next = this.next(end)) {
-      this.time = next.at
-      this.timers = this.timers.filter((each) => each !== next)
-      next.run()
+      this.fire(next)
       await turn()
     }
     this.time = end
@@ -57,7 +69,13 @@ export class VirtualClock implements Clock {
     return settled
   }
 
-  private next(end: number) {
+  private fire(timer: Timer): void {
+    this.time = timer.at
+    this.timers = this.timers.filter((each) => each !== timer)
+    timer.run()
+  }
+
+  private next(end: number): Timer | undefined {
     return this.timers
       .filter(({ at }) => at <= end)
       .sort((a, b) => a.at - b.at || a.number - b.number)

@@ -1,11 +1,31 @@
 /** Any command, part, step, event and reply, for tests that search. Records over the unions: a new kind must join in. */
 import fc, { type Arbitrary } from 'fast-check'
-import { type Id, type Iqn, type Mac, parseIqn, parseMac, parseSerial, parseUuid, parseWwn } from '../../agent/core/addresses.ts'
 import type { Serial, Uuid, Wwn } from '../../agent/core/addresses.ts'
+import {
+  type Id,
+  type Iqn,
+  type Mac,
+  parseIqn,
+  parseMac,
+  parseSerial,
+  parseUuid,
+  parseWwn,
+} from '../../agent/core/addresses.ts'
 import type { FunctionBoot, FunctionValue, Step } from '../../agent/core/blade.ts'
 import type { Target } from '../../agent/core/command.ts'
 import type { PoolSpec } from '../../agent/core/pool.ts'
-import type { Allocation, BootEntry, BootPlan, Chap, Connection, FcTarget, Given, IscsiTarget, Profile, Source } from '../../agent/core/profile.ts'
+import type {
+  Allocation,
+  BootEntry,
+  BootPlan,
+  Chap,
+  Connection,
+  FcTarget,
+  Given,
+  IscsiTarget,
+  Profile,
+  Source,
+} from '../../agent/core/profile.ts'
 import { type Reason, reasons } from '../../agent/core/reasons.ts'
 import type { Outcome, PartState, Reply } from '../../agent/core/reply.ts'
 import type { Accepted } from '../../agent/core/state.ts'
@@ -24,23 +44,34 @@ function record<Must extends object, May extends object = Record<never, never>>(
     noNullPrototype: true,
   }) as unknown as Arbitrary<Must & Partial<May>>
 }
-const oneOf = <Value>(kinds: { readonly [kind: string]: Arbitrary<Value> }): Arbitrary<Value> => fc.oneof(...Object.values(kinds))
+const oneOf = <Value>(kinds: { readonly [kind: string]: Arbitrary<Value> }): Arbitrary<Value> =>
+  fc.oneof(...Object.values(kinds))
 const pick = <const Value>(...values: readonly Value[]): Arbitrary<Value> => fc.constantFrom(...values)
 const kind = <const Value>(value: Value): Arbitrary<Value> => fc.constant(value)
-const list = <Value>(each: Arbitrary<Value>, maxLength = 3): Arbitrary<readonly Value[]> => fc.array(each, { maxLength })
+const list = <Value>(each: Arbitrary<Value>, maxLength = 3): Arbitrary<readonly Value[]> =>
+  fc.array(each, { maxLength })
 
 const sure = <Value>(value: Value | undefined): Value => {
   if (value === undefined) throw new Error('an arbitrary address does not parse')
   return value
 }
-const hex = (octets: number) => fc.uint8Array({ minLength: octets, maxLength: octets }).map((bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')))
+const hex = (octets: number) =>
+  fc
+    .uint8Array({ minLength: octets, maxLength: octets })
+    .map((bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')))
 
-const id = <Kind extends string>(): Arbitrary<Id<Kind>> => fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,47}$/).filter((text) => text !== 'constructor') as Arbitrary<Id<Kind>>
+const id = <Kind extends string>(): Arbitrary<Id<Kind>> =>
+  fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,47}$/).filter((text) => text !== 'constructor') as Arbitrary<Id<Kind>>
 const mac: Arbitrary<Mac> = hex(5).map((rest) => sure(parseMac(`02:${rest.join(':')}`)))
 const wwn: Arbitrary<Wwn> = hex(7).map((rest) => sure(parseWwn(`50:${rest.join(':')}`)))
-const iqn: Arbitrary<Iqn> = fc.stringMatching(/^[a-z0-9][a-z0-9.-]{0,30}$/).map((name) => sure(parseIqn(`iqn.2001-04.com.example:${name}`)))
+const iqn: Arbitrary<Iqn> = fc
+  .stringMatching(/^[a-z0-9][a-z0-9.-]{0,30}$/)
+  .map((name) => sure(parseIqn(`iqn.2001-04.com.example:${name}`)))
 const serial: Arbitrary<Serial> = fc.stringMatching(/^[\x21-\x7e]{1,64}$/).map((text) => sure(parseSerial(text)))
-const uuid: Arbitrary<Uuid> = fc.uuid().filter((text) => parseUuid(text) !== undefined).map((text) => sure(parseUuid(text)))
+const uuid: Arbitrary<Uuid> = fc
+  .uuid()
+  .filter((text) => parseUuid(text) !== undefined)
+  .map((text) => sure(parseUuid(text)))
 const incarnation = hex(16).map((octets) => octets.join(''))
 const bootId = fc.stringMatching(/^[0-9a-f]{8}$/)
 const requestId = fc.stringMatching(/^[\x21-\x7e]{8,36}$/)
@@ -65,7 +96,10 @@ const placedAt = { slot: place, port: small, interconnect: place, vlan: small, b
 const connections: { [Kind in Connection['kind']]: Arbitrary<Connection> } = {
   nic: record({ kind: kind('nic'), id: id<'Connection'>(), mac: source(mac) }, placedAt),
   fc: record({ kind: kind('fc'), id: id<'Connection'>(), wwpn: source(wwn), wwnn: source(wwn) }, placedAt),
-  fcoe: record({ kind: kind('fcoe'), id: id<'Connection'>(), mac: source(mac), wwpn: source(wwn), wwnn: source(wwn) }, placedAt),
+  fcoe: record(
+    { kind: kind('fcoe'), id: id<'Connection'>(), mac: source(mac), wwpn: source(wwn), wwnn: source(wwn) },
+    placedAt,
+  ),
   iscsi: record({ kind: kind('iscsi'), id: id<'Connection'>(), mac: source(mac), iqn: source(iqn) }, placedAt),
 }
 
@@ -130,7 +164,13 @@ const preprovision = fc.boolean()
 const boots = record({ boots: fc.integer({ min: 1, max: 1_000_000 }) })
 
 export const bodies: { [Kind in Body['kind']]: Arbitrary<Body> } = {
-  'take-over': record({ kind: kind('take-over'), incarnation, observedEpoch: wide, lineage: id<'Lineage'>(), number: wide }),
+  'take-over': record({
+    kind: kind('take-over'),
+    incarnation,
+    observedEpoch: wide,
+    lineage: id<'Lineage'>(),
+    number: wide,
+  }),
   'define-pool': record({ kind: kind('define-pool'), pool }),
   'remove-pool': record({ kind: kind('remove-pool'), pool: id<'Pool'>() }),
   'set-secret': record({ kind: kind('set-secret'), secret: id<'Secret'>(), value: line }),
@@ -140,16 +180,27 @@ export const bodies: { [Kind in Body['kind']]: Arbitrary<Body> } = {
   'set-boot-plan': record({ kind: kind('set-boot-plan'), profile: id<'Profile'>(), boot: bootPlan }),
   assign: record({ kind: kind('assign'), profile: id<'Profile'>(), to: target, when, preprovision }, { power }),
   unassign: record({ kind: kind('unassign'), profile: id<'Profile'>(), when, stop, force }),
-  move: record({ kind: kind('move'), profile: id<'Profile'>(), to: target, when, stop, preprovision, force }, { power }),
+  move: record(
+    { kind: kind('move'), profile: id<'Profile'>(), to: target, when, stop, preprovision, force },
+    { power },
+  ),
   'override-boot': record(
     { kind: kind('override-boot'), bay },
     { override: record({ target: overrideTarget, lasts: fc.oneof(pick('once', 'always'), boots) }) },
   ),
-  power: record({ kind: kind('power'), bay, want: pick('on', 'off', 'reset', 'cycle'), stop: pick('graceful', 'forced') }),
+  power: record({
+    kind: kind('power'),
+    bay,
+    want: pick('on', 'off', 'reset', 'cycle'),
+    stop: pick('graceful', 'forced'),
+  }),
   reseat: record({ kind: kind('reseat'), bay }),
   locate: record({ kind: kind('locate'), bay, lit: fc.boolean() }),
   resync: record({ kind: kind('resync') }, { bay }),
-  'read-state': record({ kind: kind('read-state') }, { part: pick('chassis', 'health', 'bay-7', 'profile-web-01', 'controller-b') }),
+  'read-state': record(
+    { kind: kind('read-state') },
+    { part: pick('chassis', 'health', 'bay-7', 'profile-web-01', 'controller-b') },
+  ),
   'list-events': record({ kind: kind('list-events'), since: wide, limit: fc.integer({ min: 1, max: 1000 }) }),
   'list-reasons': record({ kind: kind('list-reasons') }),
   'look-up-request': record({ kind: kind('look-up-request'), request: requestId }),
@@ -166,7 +217,10 @@ export const request: Arbitrary<OutgoingRequest> = record(
 )
 
 const given: Arbitrary<Given> = record({}, { mac, wwpn: wwn, wwnn: wwn, iqn })
-const allocation: Arbitrary<Allocation> = fc.dictionary(id<'Connection'>(), given, { maxKeys: 3, noNullPrototype: true })
+const allocation: Arbitrary<Allocation> = fc.dictionary(id<'Connection'>(), given, {
+  maxKeys: 3,
+  noNullPrototype: true,
+})
 
 const functionBoots: { [Via in FunctionBoot['via']]: Arbitrary<FunctionBoot> } = {
   pxe: record({ via: kind('pxe') }),
@@ -178,7 +232,15 @@ const functionBoots: { [Via in FunctionBoot['via']]: Arbitrary<FunctionBoot> } =
 const role = pick('nic', 'iscsi', 'fcoe', 'fc', 'off')
 const value: Arbitrary<FunctionValue> = record(
   { role },
-  { mac, wwpn: wwn, wwnn: wwn, iqn, vlan: small, bandwidth: record({ minMbps: small, maxMbps: small }), boot: oneOf(functionBoots) },
+  {
+    mac,
+    wwpn: wwn,
+    wwnn: wwn,
+    iqn,
+    vlan: small,
+    bandwidth: record({ minMbps: small, maxMbps: small }),
+    boot: oneOf(functionBoots),
+  },
 )
 const key = fc.stringMatching(/^(lom|mezz[1-3]):[1-4]-[a-d]$/)
 
@@ -195,7 +257,13 @@ const steps: { [Kind in Step['kind']]: Arbitrary<Step> } = {
     }),
   }),
   clear: record({ kind: kind('clear'), bay, functions: list(key) }),
-  write: record({ kind: kind('write'), bay, profile: id<'Profile'>(), functions: list(record({ key, value })), secrets: list(line) }),
+  write: record({
+    kind: kind('write'),
+    bay,
+    profile: id<'Profile'>(),
+    functions: list(record({ key, value })),
+    secrets: list(line),
+  }),
   show: record({ kind: kind('show'), bay, shown: record({}, { uuid, serial }) }),
   boot: record({
     kind: kind('boot'),
@@ -276,7 +344,14 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
   profile: record({
     part: kind('profile'),
     view: record(
-      { profile, given: allocation, token: wide, revision: wide, inSync: fc.boolean(), inDoubt: list(record({ bay }, { serial })) },
+      {
+        profile,
+        given: allocation,
+        token: wide,
+        revision: wide,
+        inSync: fc.boolean(),
+        inDoubt: list(record({ bay }, { serial })),
+      },
       { bay },
     ),
   }),
@@ -285,7 +360,12 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
     view: record({
       spec: pool,
       counts,
-      entries: list(record({ address: line, state: pick('in-use', 'external', 'excluded', 'quarantined') }, { profile: id<'Profile'>() })),
+      entries: list(
+        record(
+          { address: line, state: pick('in-use', 'external', 'excluded', 'quarantined') },
+          { profile: id<'Profile'>() },
+        ),
+      ),
       more: small,
     }),
   }),
@@ -334,7 +414,13 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
   }),
 }
 
-export const state: Arbitrary<PartState> = record({ revision: wide, version: wide, incarnation, term: wide, part: oneOf(parts) })
+export const state: Arbitrary<PartState> = record({
+  revision: wide,
+  version: wide,
+  incarnation,
+  term: wide,
+  part: oneOf(parts),
+})
 
 const events: { [Kind in Event['kind']]: Arbitrary<Event> } = {
   event: record(
@@ -348,7 +434,14 @@ const events: { [Kind in Event['kind']]: Arbitrary<Event> } = {
       message: words,
       revision: wide,
     },
-    { timeMs: wide, bay, profile: id<'Profile'>(), reason, who: record({ door: words, client: words }), request: words },
+    {
+      timeMs: wide,
+      bay,
+      profile: id<'Profile'>(),
+      reason,
+      who: record({ door: words, client: words }),
+      request: words,
+    },
   ),
   gap: record({ kind: kind('gap'), from: wide, to: wide }),
 }
@@ -385,7 +478,12 @@ const outcomes: { [Kind in Outcome['kind']]: Arbitrary<Outcome> } = {
   ),
   accepted: record(
     { kind: kind('accepted'), accepted, copies, singleCopy: fc.boolean() },
-    { dryRun: record({ steps: list(oneOf(steps), 5), findings: list(record({ type, reason, say: words, remedy: words })) }) },
+    {
+      dryRun: record({
+        steps: list(oneOf(steps), 5),
+        findings: list(record({ type, reason, say: words, remedy: words })),
+      }),
+    },
   ),
   state: record({ kind: kind('state'), parts: list(state) }),
   events: record({ kind: kind('events'), events: list(event) }),

@@ -26,7 +26,14 @@ const incarnation = '3f2a9c0d5e6b7a81920c4d3e5f60718a'
 const bootId = 'b7c1d2e3'
 
 export const connections: Record<Connection['kind'], Connection> = {
-  nic: { kind: 'nic', id: id('lan-a'), slot: 'lom', port: 1, interconnect: 'ic1', mac: { from: 'pool', pool: id('lan') } },
+  nic: {
+    kind: 'nic',
+    id: id('lan-a'),
+    slot: 'lom',
+    port: 1,
+    interconnect: 'ic1',
+    mac: { from: 'pool', pool: id('lan') },
+  },
   fc: {
     kind: 'fc',
     id: id('san-a'),
@@ -105,9 +112,16 @@ export const bodies: Record<Body['kind'], readonly Body[]> = {
     },
     {
       kind: 'define-pool',
-      pool: { id: id('wwpns'), kind: 'wwpn', range: { by: 'count', first: '50:06:0b:00:00:c2:62:00', count: 512, pairs: true } },
+      pool: {
+        id: id('wwpns'),
+        kind: 'wwpn',
+        range: { by: 'count', first: '50:06:0b:00:00:c2:62:00', count: 512, pairs: true },
+      },
     },
-    { kind: 'define-pool', pool: { id: id('nodes'), kind: 'wwnn', range: { by: 'preset', preset: 'cisco-ucs', index: 2 } } },
+    {
+      kind: 'define-pool',
+      pool: { id: id('nodes'), kind: 'wwnn', range: { by: 'preset', preset: 'cisco-ucs', index: 2 } },
+    },
   ],
   'remove-pool': [{ kind: 'remove-pool', pool: id('lan') }],
   'set-secret': [{ kind: 'set-secret', secret: id('chap-web'), value: 'correct horse battery' }],
@@ -142,7 +156,15 @@ export const bodies: Record<Body['kind'], readonly Body[]> = {
       force: true,
       power: 'off',
     },
-    { kind: 'move', profile: id('web-01'), to: { bay: 4 }, when: 'next-off', stop: 'no', preprovision: false, force: false },
+    {
+      kind: 'move',
+      profile: id('web-01'),
+      to: { bay: 4 },
+      when: 'next-off',
+      stop: 'no',
+      preprovision: false,
+      force: false,
+    },
   ],
   'override-boot': [
     { kind: 'override-boot', bay: 3, override: { target: 'pxe', lasts: 'once' } },
@@ -200,7 +222,10 @@ const steps: Record<Step['kind'], Step> = {
           boot: { via: 'pxe' },
         },
       },
-      { key: 'lom:2-a', value: { role: 'nic', mac: mac('00:17:a4:77:00:01'), boot: { via: 'http', uri: 'http://b.example/' } } },
+      {
+        key: 'lom:2-a',
+        value: { role: 'nic', mac: mac('00:17:a4:77:00:01'), boot: { via: 'http', uri: 'http://b.example/' } },
+      },
       {
         key: 'mezz1:1-a',
         value: {
@@ -224,7 +249,11 @@ const steps: Record<Step['kind'], Step> = {
     ],
     secrets: ['chap-web@7'],
   },
-  show: { kind: 'show', bay: 3, shown: { uuid: uuid('7a0c1f6e-2b7d-4a5e-9f10-0c9d6a3b5e11'), serial: serial('MP-WEB-01') } },
+  show: {
+    kind: 'show',
+    bay: 3,
+    shown: { uuid: uuid('7a0c1f6e-2b7d-4a5e-9f10-0c9d6a3b5e11'), serial: serial('MP-WEB-01') },
+  },
   boot: {
     kind: 'boot',
     bay: 3,
@@ -236,7 +265,11 @@ const steps: Record<Step['kind'], Step> = {
   locate: { kind: 'locate', bay: 3, lit: true },
 }
 
-const allocation = { 'lan-a': { mac: mac('00:17:a4:77:00:00') }, disk: {}, 'san-b': { wwpn: wwn('50:06:0b:00:00:c2:62:02') } }
+const allocation = {
+  'lan-a': { mac: mac('00:17:a4:77:00:00') },
+  disk: {},
+  'san-b': { wwpn: wwn('50:06:0b:00:00:c2:62:02') },
+}
 
 export const parts: Record<Part['part'], Part> = {
   chassis: {
@@ -277,7 +310,15 @@ export const parts: Record<Part['part'], Part> = {
       arming: 12,
       locate: false,
       inSync: false,
-      findings: [{ type: 'hold', reason: 'starting', message: 'bay 3 is in POST', remedy: 'wait for POST', sinceUptimeMs: 81_204 }],
+      findings: [
+        {
+          type: 'hold',
+          reason: 'starting',
+          message: 'bay 3 is in POST',
+          remedy: 'wait for POST',
+          sinceUptimeMs: 81_204,
+        },
+      ],
       functions: [
         {
           key: 'lom:1-a',
@@ -512,11 +553,21 @@ export const outcomes: Record<Outcome['kind'], readonly Outcome[]> = {
       singleCopy: true,
       dryRun: {
         steps: Object.values(steps),
-        findings: [{ type: 'fault', reason: 'bmc-silent', say: 'no answer', remedy: 'reseat the bay or pull its blade' }],
+        findings: [
+          { type: 'fault', reason: 'bmc-silent', say: 'no answer', remedy: 'reseat the bay or pull its blade' },
+        ],
       },
     },
   ],
-  state: [{ kind: 'state', parts: [{ ...published, part: parts.pool }, { ...published, part: parts.health }] }],
+  state: [
+    {
+      kind: 'state',
+      parts: [
+        { ...published, part: parts.pool },
+        { ...published, part: parts.health },
+      ],
+    },
+  ],
   events: [{ kind: 'events', events: Object.values(events) }],
   reasons: [
     {

@@ -32,7 +32,7 @@ export function sentOf(bytes: Uint8Array): unknown {
   return sent
 }
 
-const valueOf = (received: Received<unknown>): unknown => ('value' in received ? received.value : received)
+const valueIn = (received: Received<unknown>): unknown => ('value' in received ? received.value : received)
 
 function group<Value>(
   message: Golden['message'],
@@ -57,8 +57,8 @@ export const goldens: readonly Golden[] = [
     (request) => encodeRequest(request, sign),
     sentOf,
   ),
-  ...group('Response', replies, encodeResponse, (bytes) => valueOf(decodeResponse(bytes))),
-  ...group('State', states, encodeState, (bytes) => valueOf(decodeState(bytes))),
-  ...group('Event', events, encodeEvent, (bytes) => valueOf(decodeEvent(bytes))),
-  ...group('Presence', presences, encodePresence, (bytes) => valueOf(decodePresence(bytes))),
+  ...group('Response', replies, encodeResponse, (bytes) => valueIn(decodeResponse(bytes))),
+  ...group('State', states, encodeState, (bytes) => valueIn(decodeState(bytes))),
+  ...group('Event', events, encodeEvent, (bytes) => valueIn(decodeEvent(bytes))),
+  ...group('Presence', presences, encodePresence, (bytes) => valueIn(decodePresence(bytes))),
 ]

@@ -22,7 +22,9 @@ function luck(seed: number): (below: number) => number {
 
 const byte = (bytes: Uint8Array, at: number): number => bytes[at] ?? 0
 
-const mutations: { readonly [name: string]: (bytes: Uint8Array, other: Uint8Array, below: (n: number) => number) => Uint8Array } = {
+const mutations: {
+  readonly [name: string]: (bytes: Uint8Array, other: Uint8Array, below: (n: number) => number) => Uint8Array
+} = {
   flip: (bytes, _other, below) => {
     const mutant = bytes.slice()
     for (let n = 1 + below(3); n > 0; n--) {
@@ -53,8 +55,18 @@ const mutations: { readonly [name: string]: (bytes: Uint8Array, other: Uint8Arra
   // A byte that may be a length now claims up to 4 GiB.
   lie: (bytes, _other, below) => {
     const at = below(bytes.length)
-    const claims = [[0xff, 0x7f], [0xff, 0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0x0f], [0xff, 0xff, 0xff, 0xff, 0x07], [byte(bytes, at) + 1]]
-    return new Uint8Array([...bytes.subarray(0, at), ...(claims[below(claims.length)] ?? []), ...bytes.subarray(at + 1)])
+    const claims = [
+      [0xff, 0x7f],
+      [0xff, 0xff, 0x7f],
+      [0xff, 0xff, 0xff, 0xff, 0x0f],
+      [0xff, 0xff, 0xff, 0xff, 0x07],
+      [byte(bytes, at) + 1],
+    ]
+    return new Uint8Array([
+      ...bytes.subarray(0, at),
+      ...(claims[below(claims.length)] ?? []),
+      ...bytes.subarray(at + 1),
+    ])
   },
 }
 
@@ -89,7 +101,8 @@ export interface Tally {
 
 export function decodeMutants(count: number, seed: number): Tally {
   const below = luck(seed)
-  const seeds = goldens.map(({ message, encode }) => ({ message, bytes: encode() }))
+  // Copied out of Buffers, whose slices share memory: one mutation must not damage the origin.
+  const seeds = goldens.map(({ message, encode }) => ({ message, bytes: Uint8Array.from(encode()) }))
   const names = Object.keys(mutations)
   const stages: { [message: string]: { [stage: string]: number } } = {}
   let slowestMs = 0
@@ -98,7 +111,8 @@ export function decodeMutants(count: number, seed: number): Tally {
     const origin = seeds[ran % seeds.length]
     const other = seeds[below(seeds.length)]
     const mutate = mutations[names[below(names.length)] ?? '']
-    if (origin === undefined || other === undefined || mutate === undefined) throw new Error('no golden message to damage')
+    if (origin === undefined || other === undefined || mutate === undefined)
+      throw new Error('no golden message to damage')
     const mutant = mutate(origin.bytes, other.bytes, below)
     const started = performance.now()
     let at: string

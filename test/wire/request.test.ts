@@ -3,7 +3,13 @@ import protobuf from 'protobufjs/minimal.js'
 import { describe, expect, test } from 'vitest'
 import { type Body, capabilities, isQuery } from '../../agent/wire/command.ts'
 import { midplane as pb } from '../../agent/wire/generated/midplane.js'
-import { type Decoded, decodeRequest, encodeRequest, largestRequest, type OutgoingRequest } from '../../agent/wire/request.ts'
+import {
+  type Decoded,
+  decodeRequest,
+  encodeRequest,
+  largestRequest,
+  type OutgoingRequest,
+} from '../../agent/wire/request.ts'
 import { bodies, profile, requests } from './examples.ts'
 import { digest, sign } from './golden.ts'
 
@@ -45,11 +51,17 @@ describe('a request that can not be run', () => {
 
   test.each<[string, Uint8Array]>([
     ['text that is not protobuf', new TextEncoder().encode('{"assign": 3}')],
-    ['a group', join(locate, new Uint8Array([(90 << 3) & 0x7f | 0x80 | 3, 0x05]))],
+    ['a group', join(locate, new Uint8Array([((90 << 3) & 0x7f) | 0x80 | 3, 0x05]))],
     ['two commands', join(locate, v1.Request.encode({ reseat: { bay: 3 } }).finish())],
     ['the same field twice', join(locate, v1.Request.encode({ chassis: 'other' }).finish())],
     ['something after the signature', join(v1.Request.encode({ signature: new Uint8Array(64) }).finish(), locate)],
-    ['text that is not UTF-8', protobuf.Writer.create().uint32(18).bytes(new Uint8Array([0xff, 0xfe])).finish()],
+    [
+      'text that is not UTF-8',
+      protobuf.Writer.create()
+        .uint32(18)
+        .bytes(new Uint8Array([0xff, 0xfe]))
+        .finish(),
+    ],
   ])('is garbled when it is %s', (_what, bytes) => {
     expect(refused(bytes).reason).toBe('garbled')
   })
@@ -57,26 +69,49 @@ describe('a request that can not be run', () => {
   test('is garbled, and not a crash, when it is nested ten thousand deep', () => {
     const [begin, end] = [(9 << 3) | 3, (9 << 3) | 4]
     const groups = new Uint8Array([...Array(10_000).fill(begin), ...Array(10_000).fill(end)])
-    const deep = protobuf.Writer.create().uint32((29 << 3) | 2).bytes(groups).finish()
+    const deep = protobuf.Writer.create()
+      .uint32((29 << 3) | 2)
+      .bytes(groups)
+      .finish()
     expect(refused(join(bytesOf({}), deep)).reason).toBe('garbled')
   })
 
-  test.each(['', 'short', 'x'.repeat(37), 'has a blank', 'line\nbreak', 'Zürich-8'])('has no request id in %j', (requestId) => {
-    expect(refused(bytesOf({ requestId, resync: {} })).reason).toBe('request-id-missing')
-  })
+  test.each(['', 'short', 'x'.repeat(37), 'has a blank', 'line\nbreak', 'Zürich-8'])(
+    'has no request id in %j',
+    (requestId) => {
+      expect(refused(bytesOf({ requestId, resync: {} })).reason).toBe('request-id-missing')
+    },
+  )
 
   test('never has bytes echoed that are not printable text', () => {
     expect(refused(join(bytesOf({ requestId: 'my\x1b[2Jtry' }), new Uint8Array([7]))).id).toBe('')
   })
 
   test('says "newer than me" to a command that a later version has', () => {
-    const later = join(bytesOf({}), protobuf.Writer.create().uint32((40 << 3) | 2).bytes(new Uint8Array([8, 1])).finish())
+    const later = join(
+      bytesOf({}),
+      protobuf.Writer.create()
+        .uint32((40 << 3) | 2)
+        .bytes(new Uint8Array([8, 1]))
+        .finish(),
+    )
     expect(refused(later)).toMatchObject({ reason: 'newer-than-me', id: 'my-first-try', violations: [{ field: '40' }] })
   })
 
   test('says "newer than me" to a command of which it does not know one field, and names the field', () => {
-    const condition = protobuf.Writer.create().uint32(8).uint32(3).uint32((9 << 3) | 0).uint32(1).finish()
-    const later = join(bytesOf({}), protobuf.Writer.create().uint32((29 << 3) | 2).bytes(condition).finish())
+    const condition = protobuf.Writer.create()
+      .uint32(8)
+      .uint32(3)
+      .uint32((9 << 3) | 0)
+      .uint32(1)
+      .finish()
+    const later = join(
+      bytesOf({}),
+      protobuf.Writer.create()
+        .uint32((29 << 3) | 2)
+        .bytes(condition)
+        .finish(),
+    )
     expect(refused(later)).toMatchObject({ reason: 'newer-than-me', violations: [{ field: 'reseat.9' }] })
   })
 
@@ -86,13 +121,27 @@ describe('a request that can not be run', () => {
   })
 
   test('has a body, or is told which there are', () => {
-    expect(refused(bytesOf({}))).toMatchObject({ reason: 'field-missing', say: expect.stringContaining('define_profile') })
+    expect(refused(bytesOf({}))).toMatchObject({
+      reason: 'field-missing',
+      say: expect.stringContaining('define_profile'),
+    })
   })
 
   test('is refused where an enum is left at UNSPECIFIED, set or not', () => {
-    expect(refused(bytesOf({ unassign: { profile: 'web-01' } })).violations?.map(({ field }) => field)).toEqual(['when', 'stop'])
-    const set = { profile: 'web-01', to: { bay: 3 }, when: v1.When.WHEN_NOW, power: v1.PowerState.POWER_STATE_UNSPECIFIED }
-    expect(refused(bytesOf({ assign: set }))).toMatchObject({ reason: 'field-missing', violations: [{ field: 'power' }] })
+    expect(refused(bytesOf({ unassign: { profile: 'web-01' } })).violations?.map(({ field }) => field)).toEqual([
+      'when',
+      'stop',
+    ])
+    const set = {
+      profile: 'web-01',
+      to: { bay: 3 },
+      when: v1.When.WHEN_NOW,
+      power: v1.PowerState.POWER_STATE_UNSPECIFIED,
+    }
+    expect(refused(bytesOf({ assign: set }))).toMatchObject({
+      reason: 'field-missing',
+      violations: [{ field: 'power' }],
+    })
   })
 
   test('hears of everything that is wrong with it, not only of the first', () => {
@@ -122,15 +171,30 @@ describe('a request that can not be run', () => {
       'profile.id',
       'profile.uuid',
     ])
-    expect(violations).toContainEqual({ field: 'profile.connections[0].mac.value', say: "'00:zz' is not a MAC address" })
+    expect(violations).toContainEqual({
+      field: 'profile.connections[0].mac.value',
+      say: "'00:zz' is not a MAC address",
+    })
   })
 
   test('is refused where a number is above what can be counted exactly', () => {
     const most = Number.MAX_SAFE_INTEGER
     expect(read(bytesOf({ sequence: most, resync: {} })).sequence).toBe(most)
-    const above = join(bytesOf({ resync: {} }).subarray(0, 20), protobuf.Writer.create().uint32(5 << 3).uint64('9007199254740992').finish())
+    const above = join(
+      bytesOf({ resync: {} }).subarray(0, 20),
+      protobuf.Writer.create()
+        .uint32(5 << 3)
+        .uint64('9007199254740992')
+        .finish(),
+    )
     expect(refused(above)).toMatchObject({ reason: 'field-invalid', violations: [{ field: 'sequence' }] })
-    const full = join(bytesOf({}), protobuf.Writer.create().uint32(5 << 3).uint64('18446744073709551615').finish())
+    const full = join(
+      bytesOf({}),
+      protobuf.Writer.create()
+        .uint32(5 << 3)
+        .uint64('18446744073709551615')
+        .finish(),
+    )
     expect(refused(full).reason).toBe('field-invalid')
   })
 
@@ -154,7 +218,10 @@ describe('the content of a request', () => {
 
   test('is the same for a repeat, signed or not, with another expiry or without', () => {
     const { expect: expectation, ...without } = full
-    const later = { ...full, expect: { incarnation: expectation?.incarnation ?? '', bootId: 'after', beforeUptimeMs: 9 } }
+    const later = {
+      ...full,
+      expect: { incarnation: expectation?.incarnation ?? '', bootId: 'after', beforeUptimeMs: 9 },
+    }
     expect(new Set([contentOf(full), contentOf(full, sign), contentOf(later), contentOf(without)]).size).toBe(1)
   })
 
@@ -197,7 +264,12 @@ describe('a body', () => {
 
   test('carries addresses in one spelling, however they were typed', () => {
     const typed = { id: 'a', nic: { mac: { value: '00-17-A4-77-00-02' } } }
-    const sent = { id: 'web-01', connections: [typed], boot: { mode: v1.BootMode.BOOT_MODE_UEFI }, affinity: v1.Affinity.AFFINITY_BAY }
+    const sent = {
+      id: 'web-01',
+      connections: [typed],
+      boot: { mode: v1.BootMode.BOOT_MODE_UEFI },
+      affinity: v1.Affinity.AFFINITY_BAY,
+    }
     const { body } = read(bytesOf({ defineProfile: { profile: sent } }))
     expect(body).toMatchObject({ profile: { connections: [{ mac: { value: '00:17:a4:77:00:02' } }] } })
   })

@@ -12,7 +12,11 @@ import { sentOf, sign } from './golden.ts'
 
 const numRuns = 1500
 
-function arrives<Value>(values: Arbitrary<Value>, there: (value: Value) => Uint8Array, back: (bytes: Uint8Array) => Received<Value>) {
+function arrives<Value>(
+  values: Arbitrary<Value>,
+  there: (value: Value) => Uint8Array,
+  back: (bytes: Uint8Array) => Received<Value>,
+) {
   let ran = 0
   fc.assert(
     fc.property(values, (value) => {

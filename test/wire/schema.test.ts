@@ -18,7 +18,8 @@ const protoRoot = join(root, 'proto')
 const sources = readdirSync(join(protoRoot, 'midplane/v1'))
 const sourceOf = (name: string) => readFileSync(join(protoRoot, 'midplane/v1', name), 'utf8')
 const buf = createRequire(import.meta.url).resolve('@bufbuild/buf/bin/buf')
-const runBuf = (...args: readonly string[]) => spawnSync(process.execPath, [buf, ...args], { cwd: root, encoding: 'utf8' })
+const runBuf = (...args: readonly string[]) =>
+  spawnSync(process.execPath, [buf, ...args], { cwd: root, encoding: 'utf8' })
 const image = 'test/golden/image.binpb'
 
 describe('the sources', () => {
@@ -53,7 +54,9 @@ describe('the sources', () => {
   })
 
   test('have 0 as the value that is never meant, in every enum', () => {
-    const enums = sources.flatMap((name) => [...sourceOf(name).matchAll(/^enum (\w+) \{\n(?: *\/\/.*\n)*\s+(\w+) = (\d+);/gm)])
+    const enums = sources.flatMap((name) => [
+      ...sourceOf(name).matchAll(/^enum (\w+) \{\n(?: *\/\/.*\n)*\s+(\w+) = (\d+);/gm),
+    ])
     expect(enums.length).toBeGreaterThanOrEqual(25)
     for (const [, , first, number] of enums) expect(`${first} ${number}`).toMatch(/^[A-Z0-9_]+_UNSPECIFIED 0$/)
   })
@@ -71,8 +74,10 @@ describe('the sources', () => {
     const { reference } = (await import(join(root, 'agent/wire/generate.mjs'))) as { reference: () => string }
     const page = reference()
     for (const name of sources) {
-      for (const [, message] of sourceOf(name).matchAll(/^(?:message|enum) (\w+)/gm)) expect(page).toContain(`### ${message}\n`)
-      for (const [, field] of sourceOf(name).matchAll(/^ +(?:optional |repeated )?\w+ (\w+) = \d+;/gm)) expect(page).toContain(`\`${field}\``)
+      for (const [, message] of sourceOf(name).matchAll(/^(?:message|enum) (\w+)/gm))
+        expect(page).toContain(`### ${message}\n`)
+      for (const [, field] of sourceOf(name).matchAll(/^ +(?:optional |repeated )?\w+ (\w+) = \d+;/gm))
+        expect(page).toContain(`\`${field}\``)
     }
   })
 })
@@ -82,7 +87,10 @@ describe('the catalogue of reasons', () => {
   const { values, comments } = parsed.lookupEnum('midplane.v1.Reason')
 
   test('has the same names and numbers in the protocol and in core', () => {
-    const core = Object.entries(reasons).map(([name, { number }]) => [`REASON_${name.toUpperCase().replaceAll('-', '_')}`, number])
+    const core = Object.entries(reasons).map(([name, { number }]) => [
+      `REASON_${name.toUpperCase().replaceAll('-', '_')}`,
+      number,
+    ])
     expect(values).toEqual({ REASON_UNSPECIFIED: 0, ...Object.fromEntries(core) })
   })
 

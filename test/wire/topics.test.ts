@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { type ChassisId, type ClientId, parseId } from '../../agent/core/addresses.ts'
 import { partName } from '../../agent/core/views.ts'
-import { chassisFilter, isPartName, jsonFilter, parseTopic, requestFilter, type Topic, topicOf } from '../../agent/wire/topics.ts'
+import {
+  chassisFilter,
+  isPartName,
+  jsonFilter,
+  parseTopic,
+  requestFilter,
+  type Topic,
+  topicOf,
+} from '../../agent/wire/topics.ts'
 import { states } from './examples.ts'
 
 const chassis = parseId('demo') as ChassisId

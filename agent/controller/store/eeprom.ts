@@ -180,12 +180,13 @@ class EepromLog implements Eeprom {
   }
 
   #roomFor(next: ReadonlyMap<string, string>, changes: readonly Entry[]): Room {
-    const now = [...this.#newest.values()].map(({ entry }) => entry)
+    const now = [...this.#newest.values()].flatMap(({ entry }) => (entry.value === undefined ? [] : [entry]))
     const then = [...next].map(([key, value]) => this.#encode(key, value))
     const reserve = this.#reserve([...now, ...then])
     const update = this.#group(changes).reduce((sum, group) => sum + this.#pages(group), 1)
-    const pages = reserve + Math.max(this.#packed(now) + update, this.#packed(then))
-    return { fits: pages <= this.#count, pages, of: this.#count }
+    // Beyond the reserve, a part stays free for the next update: on a full EEPROM something can still be given up.
+    const pages = reserve + Math.max(this.#packed(now) + update, this.#packed(then) + this.#partPages)
+    return { fits: changes.length === 0 || pages <= this.#count, pages, of: this.#count }
   }
 
   /** Pages that so many entries take at most once everything was moved together. */

@@ -242,6 +242,15 @@ describe('the Redfish driver', () => {
     expect(truth().power).toBe('on')
   })
 
+  it('a BMC that opens sessions and then talks nonsense loses one session to us, not all of them', async () => {
+    const { driver, bay, world } = await rigged()
+    tamper = (request, answer) => (request.url === '/redfish/v1/Systems' ? { ...answer, body: 'nonsense' } : answer)
+    for (let look = 0; look < 6; look++) {
+      expect(await fault(driver.observe(bay, calm()))).toMatchObject({ blind: 'bmc-nonsense', maybe: false })
+    }
+    expect(world.sessions()).toBe(1)
+  })
+
   it('asks for the very version of a secret that the step means', async () => {
     const { bay, drive } = await rigged()
     const asked: string[] = []

@@ -149,6 +149,19 @@ describe('the event ring', () => {
     expect(ring.repaired).toEqual(['events-a: 300 bytes can not be read'])
   })
 
+  it('does not repeat numbers that were reserved in what can not be read any more', async () => {
+    const medium = memoryMedium()
+    const ring = await openEventRing({ medium, block: 10 })
+    for (let n = 0; n < 95; n++) await ring.append('e')
+    await ring.sync()
+    const bytes = medium.files().get('events-b') ?? expect.fail('no file')
+    for (let from = 60; from < bytes.length; from += 97) {
+      const spoilt = bytes.slice().fill(0x5a, from)
+      const again = await openEventRing({ medium: memoryMedium(new Map([['events-b', spoilt]])), block: 10 })
+      expect(again.next).toBeGreaterThan(95)
+    }
+  })
+
   it('refuses an event that is too long or nothing', async () => {
     const ring = await openEventRing({ medium: memoryMedium() })
     await expect(ring.append('x'.repeat(EVENT_BYTES))).rejects.toThrow(RangeError)

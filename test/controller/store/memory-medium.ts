@@ -94,7 +94,7 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
   let operations = 0
   let dead = false
   for (const [name, bytes] of initial) {
-    const inode = { content: bytes.slice(), durable: bytes.slice(), pending: [] }
+    const inode = { content: copied(bytes), durable: copied(bytes), pending: [] }
     names.set(name, inode)
     durableNames.set(name, inode)
   }
@@ -131,7 +131,7 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
 
   const fileOf = (name: string, inode: Inode): MediumFile => {
     const append = (bytes: Uint8Array): void => {
-      inode.pending.push({ kind: 'append', at: inode.content.length, bytes: bytes.slice() })
+      inode.pending.push({ kind: 'append', at: inode.content.length, bytes: copied(bytes) })
       inode.content = joined(inode.content, bytes)
     }
     return {
@@ -171,7 +171,7 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
     fail: () => undefined,
     cutAt: 0,
     list: () => step('list', '.', () => [...names.keys()]),
-    read: (name) => step('read', name, () => inodeOf('read', name).content.slice()),
+    read: (name) => step('read', name, () => inodeOf('read', name)copied(.content)),
     open: (name) =>
       step('open', name, () => {
         let inode = names.get(name)
@@ -207,15 +207,18 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
       for (const [name, inode] of survivors) disk.set(name, remains(outcome, inode, random))
       return memoryMedium(disk)
     },
-    files: () => new Map([...names].map(([name, inode]) => [name, inode.content.slice()])),
+    files: () => new Map([...names].map(([name, inode]) => [name, copied(inode.content)])),
     put(name, bytes) {
-      const inode = { content: bytes.slice(), durable: bytes.slice(), pending: [] }
+      const inode = { content: copied(bytes), durable: copied(bytes), pending: [] }
       names.set(name, inode)
       durableNames.set(name, inode)
     },
   }
   return medium
 }
+
+/** A Buffer's own slice is a view. */
+const copied = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   const all = new Uint8Array(a.length + b.length)
@@ -311,7 +314,7 @@ function remains(outcome: Outcome, inode: Inode, random: Random): Uint8Array {
 
 function changed(change: Change, spoil: (bytes: Uint8Array) => void): Change {
   if (change.kind === 'truncate') return change
-  const bytes = change.bytes.slice()
+  const bytes = copied(change.bytes)
   spoil(bytes)
   return { ...change, bytes }
 }

@@ -80,6 +80,23 @@ describe('when the flash fails once', () => {
     expect(again.opened.kind === 'open' && again.opened.state).toEqual(recovered[0]?.state)
   })
 
+  it('what a failed sync left in memory only is not built upon by the next program either', async () => {
+    const medium = memoryMedium()
+    const { store, stopped } = await start(medium, 100)
+    await store.append(set('bay-1', 'web-1'))
+    medium.fail = ({ operation }) => (operation === 'sync' || operation === 'open' ? { code: 'EIO' } : undefined)
+    await expect(store.append(set('bay-2', 'web-2'))).rejects.toThrow(StoreFault)
+    await store.close()
+    expect(stopped).toHaveLength(1)
+    // The agent is restarted, the power never failed, and the kernel shows what it never wrote.
+    medium.fail = () => undefined
+    const next = await start(medium, 100)
+    await next.store.append(set('bay-3', 'web-3'))
+    const again = await start(medium.afterPowerCut('lost', seeded(1)))
+    expect(again.opened.kind === 'open' && again.opened.state).toEqual(next.store.durable.state)
+    expect(next.store.durable.state.values).toMatchObject({ 'bay-1': 'web-1', 'bay-3': 'web-3' })
+  })
+
   it('in the very first generation, nothing is lost and the next try succeeds', async () => {
     for (const operation of ['open', 'append', 'sync', 'rename', 'syncFolder'] as const) {
       const medium = memoryMedium()

@@ -186,9 +186,12 @@ describe('at the end of a journal', () => {
   it.each(tails)('%s is cut off and said, and everything acknowledged is there', async (_name, tail) => {
     const medium = await filled(5)
     const frame = batchFrame(6, 'f'.repeat(32), ['{"kind":"set","name":"torn","value":"half a record"}'])
-    medium.put(lastJournal(medium), tail(fileOf(medium, lastJournal(medium)), frame))
+    const name = lastJournal(medium)
+    const good = fileOf(medium, name)
+    medium.put(name, tail(good, frame))
     const disk = restarted(medium)
     const opened = await startWell(disk)
+    expect(fileOf(disk, name)).toEqual(good)
     expect(opened.state.values).toEqual(values(5))
     expect(opened.repaired).toHaveLength(1)
     expect(opened.repaired[0]).toMatch(/power cut .* cut off/)
@@ -279,6 +282,24 @@ describe('two snapshot slots', () => {
       kind: 'read-only',
       reason: expect.stringContaining('is missing'),
     })
+  })
+
+  it('the older slot does not stand in where its journal lost its end', async () => {
+    const medium = await filled(20, { journalRecords: 10 })
+    const [older] = journals(medium).slice(-2)
+    const cut = fileOf(medium, older ?? '')
+    const verdicts = new Set<string>()
+    for (const slot of slotsOf(medium)) {
+      const files = medium.files()
+      files.set(slot, Uint8Array.of(0))
+      files.set(older ?? '', cut.subarray(0, cut.length - 30))
+      const opened = await start(memoryMedium(files))
+      // Either the spoilt slot was the needless one, or records are missing and that is said.
+      verdicts.add(opened.kind)
+      if (opened.kind === 'open') expect(opened.state.values).toEqual(values(20))
+      else expect(opened.reason).toMatch(/continues record 20, and what leads there ends at 19/)
+    }
+    expect(verdicts).toEqual(new Set(['open', 'read-only']))
   })
 
   it('a snapshot of a newer version is told as such', async () => {

@@ -31,7 +31,7 @@ export async function barrier(session: Session): Promise<void> {
   }
   const left = await othersThan(session)
   if (left.length > 0) throw new Fault('bmc-busy', `${left.length} other sessions did not end`)
-  const collection = await session.get(session.tasksPath, Math.min(session.expandLevels, 1))
+  const collection = await session.get((await session.places()).tasks, Math.min(session.expandLevels, 1))
   for (const ref of await membersOf(session, collection)) {
     const task = await resolve(session, ref)
     const state = task

@@ -18,8 +18,9 @@ type Change = Exclude<BladeStep, { kind: 'barrier' }>
 export type SecretOf = (id: string, mark: string | undefined) => string | undefined
 
 export async function change(session: Session, seen: Seen, step: Change, secret: SecretOf): Promise<void> {
-  const system = await sameSystem(session, seen)
-  const patchSystem = (body: JsonObject) => session.change('PATCH', session.systemPath, body)
+  const places = await session.places()
+  const system = await sameSystem(session, places.system, seen)
+  const patchSystem = (body: JsonObject) => session.change('PATCH', places.system, body)
   switch (step.kind) {
     case 'policy':
       return patchSystem(policyBody(step.policy))
@@ -30,12 +31,12 @@ export async function change(session: Session, seen: Seen, step: Change, secret:
       return patchSystem(shownBody({}))
     case 'write': {
       const bodies = step.functions.map(({ key, value }) => withSecrets(key, value, marked(step.secrets, secret)))
-      const places = await placesOf(
+      const targets = await placesOf(
         session,
         seen,
         step.functions.map(({ key }) => key),
       )
-      for (const [at, place] of places.entries()) {
+      for (const [at, place] of targets.entries()) {
         const settings = await resolve(session, settingsRef(place))
         const etag = settings.at('@odata.etag')
         await session.change(
@@ -74,8 +75,8 @@ const targetPath = (text: string): string | undefined =>
 const clearTarget = (body: Field): string =>
   body.at('Actions').at('Oem').at(clearAction).at('target').parsed(targetPath)
 
-async function sameSystem(session: Session, seen: Seen): Promise<Field> {
-  const body = await session.get(session.systemPath)
+async function sameSystem(session: Session, path: string, seen: Seen): Promise<Field> {
+  const body = await session.get(path)
   const { serial } = readSystem(body)
   if (serial !== seen.serial)
     throw new Fault('serial-differs', `the BMC speaks for ${serial} now, not for ${seen.serial}`)

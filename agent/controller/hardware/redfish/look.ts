@@ -17,7 +17,7 @@ const levelsOfAdapters = 4
 /** W1: adapters and functions first, then power; power read before adapters could miss a button press in between. */
 export async function look(session: Session): Promise<Blade> {
   const adapters = await readAdapters(session)
-  const system = readSystem(await session.get(session.systemPath))
+  const system = readSystem(await session.get((await session.places()).system))
   const bySlot = new Map(adapters.map((adapter) => [adapter.slot, adapter.serial]))
   const keys = adapters.flatMap((adapter) => adapter.functions.map((fn) => fn.key))
   if (
@@ -50,7 +50,10 @@ export async function adapterTree(
   session: Session,
   wanted: (slot: string) => boolean,
 ): Promise<readonly AdapterThere[]> {
-  const collection = await session.get(session.adaptersPath, Math.min(session.expandLevels, levelsOfAdapters))
+  const collection = await session.get(
+    (await session.places()).adapters,
+    Math.min(session.expandLevels, levelsOfAdapters),
+  )
   const found: AdapterThere[] = []
   for (const member of await membersOf(session, collection)) {
     const body = await resolve(session, member)

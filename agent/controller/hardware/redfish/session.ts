@@ -24,13 +24,19 @@ export interface Seen {
   readonly adapters: ReadonlyMap<string, Serial>
 }
 
+/** Where things are on this BMC. */
+export interface Places {
+  readonly system: string
+  readonly adapters: string
+  readonly tasks: string
+}
+
 export interface Session {
   /** Our own entry in the list of sessions. */
   readonly path: string
-  readonly systemPath: string
-  readonly adaptersPath: string
   readonly sessionsPath: string
-  readonly tasksPath: string
+  /** Found at the first call. Failing to find them does not cost the session, of which a BMC has few. */
+  places(): Promise<Places>
   /** Levels of `$expand` that the service offers for links outside of Links; 0 for none. */
   readonly expandLevels: number
   seen: Seen | undefined
@@ -53,6 +59,10 @@ const rootPath = '/redfish/v1/'
 export async function openSession(line: Line, credentials: Credentials, signal: () => AbortSignal): Promise<Session> {
   const root = documentOf(await line.ask({ method: 'GET', path: rootPath, change: false }, signal()), rootPath)
   const sessionsPath = pathAt(root.at('Links').at('Sessions'))
+  const systemsPath = pathAt(root.at('Systems'))
+  const chassisPath = pathAt(root.at('Chassis'))
+  const tasksPath = pathAt(root.at('Tasks'))
+  const expandLevels = offeredLevels(root)
   const opened = await line.ask(
     {
       method: 'POST',
@@ -89,16 +99,22 @@ export async function openSession(line: Line, credentials: Credentials, signal: 
   }
 
   const finder = { get, expandLevels: 0 }
-  const [systemRef, anotherSystem] = await membersOf(finder, await get(pathAt(root.at('Systems'))))
-  if (systemRef === undefined || anotherSystem !== undefined)
-    throw new Fault('bmc-nonsense', 'the BMC does not show exactly one system')
+  const find = async (): Promise<Places> => {
+    const [system, another] = await membersOf(finder, await get(systemsPath))
+    if (system === undefined || another !== undefined)
+      throw new Fault('bmc-nonsense', 'the BMC does not show exactly one system')
+    const adapters = await findAdapters(finder, await get(chassisPath))
+    return { system: pathAt(system), adapters, tasks: pathAt((await get(tasksPath)).at('Tasks')) }
+  }
+  let found: Places | undefined
   return {
     path,
-    systemPath: pathAt(systemRef),
-    adaptersPath: await findAdapters(finder, await get(pathAt(root.at('Chassis')))),
     sessionsPath,
-    tasksPath: pathAt((await get(pathAt(root.at('Tasks')))).at('Tasks')),
-    expandLevels: offeredLevels(root),
+    places: async () => {
+      found ??= await find()
+      return found
+    },
+    expandLevels,
     seen: undefined,
     get,
     change,

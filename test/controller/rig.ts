@@ -1,0 +1,159 @@
+/**
+ * A whole chassis in one process and under one clock that the test moves: the simulated world, the real agent with its
+ * real store on a medium in memory, and no wire between them. The controller can be killed and started again; what is
+ * remembered is what the medium and the EEPROM hold.
+ */
+import { createHash } from 'node:crypto'
+import { expect } from 'vitest'
+import { type Agent, type Notice, startAgent } from '../../agent/controller/agent.ts'
+import type { Clock } from '../../agent/controller/clock.ts'
+import { openMemory, type OpenedMemory } from '../../agent/controller/memory.ts'
+import { openEeprom } from '../../agent/controller/store/eeprom.ts'
+import type { Bay } from '../../agent/core/blade.ts'
+import type { Hardware } from '../../agent/core/board.ts'
+import type { Command, Envelope } from '../../agent/core/command.ts'
+import { inSync } from '../../agent/core/plan.ts'
+import type { StoreRecord } from '../../agent/core/record.ts'
+import type { Reply } from '../../agent/core/reply.ts'
+import { ChassisHost } from '../../agent/sim/host.ts'
+import { bootRecords, duplicates, type LogEntry } from '../../agent/sim/log.ts'
+import { newWorld } from '../../agent/sim/world.ts'
+import { hardware, id } from '../core/lab.ts'
+import { inMemoryHardware } from '../sim/in-memory.ts'
+import { VirtualClock } from '../sim/virtual-clock.ts'
+import { memoryEeprom } from './store/memory-eeprom.ts'
+import { memoryMedium } from './store/memory-medium.ts'
+
+export const timings = {
+  postMs: 10_000,
+  attachMs: 1_000,
+  shutdownMs: 5_000,
+  bmcBootMs: 3_000,
+  cutMs: 1_000,
+  cycleMs: 1_000,
+  sessionIdleMs: 1_800_000,
+}
+
+export interface Running {
+  readonly agent: Agent
+  readonly memory: OpenedMemory
+  readonly notices: Notice[]
+  readonly records: StoreRecord[]
+}
+
+export class Rig {
+  readonly hardware: Hardware
+  readonly clock = new VirtualClock()
+  readonly host: ChassisHost
+  medium = memoryMedium()
+  eeprom = memoryEeprom()
+  running: Running | undefined
+  #boots = 0
+  #requests = 0
+
+  constructor(board = 'hp-c7000') {
+    this.hardware = hardware(board)
+    this.host = new ChassisHost(newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings }), this.clock)
+  }
+
+  /** The agent comes up: on a new controller, or after a kill. */
+  async start(): Promise<Running> {
+    const { clock, host } = this
+    const began = clock.now()
+    const agentClock: Clock = {
+      uptimeMs: () => clock.now() - began,
+      timeMs: () => undefined,
+      after: (ms, call) => clock.after(ms, call),
+    }
+    const notices: Notice[] = []
+    const records: StoreRecord[] = []
+    const eeprom = await this.clock.until(openEeprom(this.eeprom))
+    const memory = await this.clock.until(
+      openMemory({
+        medium: this.medium,
+        eeprom,
+        chassis: id<'Chassis'>('rig'),
+        board: this.hardware.board.id,
+        onRecovered: (state) => this.running?.agent.recover(state),
+        onReadOnly: () => {},
+      }),
+    )
+    const { driver, backplane } = inMemoryHardware(host)
+    const agent = startAgent({
+      state: memory.state,
+      memory,
+      hardware: this.hardware,
+      driver,
+      backplane,
+      clock: agentClock,
+      bootId: `boot-${++this.#boots}`,
+      listener: {
+        recorded: (record) => records.push(record),
+        noticed: (notice) => notices.push(notice),
+        changed: () => {},
+      },
+    })
+    this.running = { agent, memory, notices, records }
+    await this.clock.until(agent.ready)
+    return this.running
+  }
+
+  /** The process is gone at once: nothing is finished, nothing is closed. */
+  kill(): void {
+    void this.running?.agent.stop()
+    this.running = undefined
+  }
+
+  get agent(): Agent {
+    return this.running?.agent ?? expect.unreachable('the agent is not running')
+  }
+
+  envelope(command: Command, more: Partial<Envelope> = {}): Envelope {
+    const content = createHash('sha256').update(JSON.stringify(command)).digest('hex')
+    return { who: { door: 'mqtt', client: id<'Client'>('tester') }, request: `request-${++this.#requests}`, content, dryRun: false, ...more }
+  }
+
+  submit(command: Command, more: Partial<Envelope> = {}): Promise<Reply> {
+    return this.clock.until(this.agent.submit(command, this.envelope(command, more)))
+  }
+
+  /** Accepted, or the test ends here. */
+  async do(command: Command, more: Partial<Envelope> = {}) {
+    const { outcome } = await this.submit(command, more)
+    if (outcome.kind !== 'accepted') return expect.unreachable(JSON.stringify(outcome))
+    return outcome
+  }
+
+  async refused(command: Command, more: Partial<Envelope> = {}) {
+    const { outcome } = await this.submit(command, more)
+    if (outcome.kind !== 'refused') return expect.unreachable(`accepted: ${JSON.stringify(command)}`)
+    return outcome.refusal
+  }
+
+  /** Lets the world go on until every bay is in sync, for so long at most. */
+  async settle(mostMs = 300_000): Promise<void> {
+    const end = this.clock.now() + mostMs
+    for (;;) {
+      const { plans } = this.agent.now()
+      if (Object.values(plans).every(inSync)) return
+      if (this.clock.now() >= end) {
+        const open = Object.entries(plans).filter(([, plan]) => !inSync(plan))
+        throw new Error(`not in sync after ${mostMs} ms: ${JSON.stringify(open)}`)
+      }
+      await this.clock.advance(250)
+    }
+  }
+
+  get log(): readonly LogEntry[] {
+    return this.host.heardSince(0).entries
+  }
+
+  boots(bay: Bay) {
+    return bootRecords(this.log).filter((record) => record.bay === bay)
+  }
+
+  /** I1, from the hardware's own log. */
+  noDuplicates(): void {
+    expect(duplicates(this.log)).toEqual([])
+  }
+}
