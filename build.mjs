@@ -161,6 +161,8 @@ async function build({ force = false } = {}) {
   try {
     const metafile = await bundle(aside)
     fs.copyFileSync(at('agent/wire/generated/midplane.binpb'), at(aside, 'midplane.binpb')) // for protoc, by hand
+    const { reference } = await import('./agent/wire/generate.mjs')
+    fs.writeFileSync(at(aside, 'reference.md'), reference()) // every message, field and value, for people
     fs.cpSync(at('boards'), at(aside, 'boards'), { recursive: true })
     fs.mkdirSync(at(aside, 'prebuilds'))
     for (const [to, from] of Object.values(nativeParts).flatMap(Object.entries)) {

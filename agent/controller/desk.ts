@@ -85,6 +85,7 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
         publicKey: '',
         epoch: state.epoch,
         revision: state.revision,
+        term: state.term,
         uptimeMs: clock.uptimeMs(),
       }
     },

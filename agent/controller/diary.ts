@@ -36,6 +36,8 @@ export function openDiary(ring: EventRing, clock: Clock, bootId: string, log: (l
       bootId,
       ...(timeMs !== undefined && { timeMs }),
       revision: state.revision,
+      incarnation: state.incarnation,
+      term: state.term,
     }
     ring.append(event).then(
       (number) => {

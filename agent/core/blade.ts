@@ -127,6 +127,8 @@ export type Blindness =
   | 'bmc-nonsense' // answers that can not be read
   | 'serial-differs' // speaks for another blade (W7)
   | 'bmc-refused' // credentials
+  | 'hardware-refused' // understood, and not done: no permit, a reset while off, a secret that is missing
+  | 'session-lost' // the BMC ended our session; the next look opens another (W12)
 
 /**
  * One bay, seen in one pass and in W1's order: backplane, adapters, power, backplane again.

@@ -450,7 +450,12 @@ function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Ef
   if (now !== undefined && wanted === now) {
     const changes = [...accept(world, held, now), ...(command.power ? want(state, now, command.power) : [])]
     const powered = changes.some((change) => 'set' in change && change.set === 'power')
-    return { changes, diff: powered ? [`bay ${now}: power ${command.power}`] : changes.map(() => `bay ${now}: this blade accepted`).slice(0, 1), bay: now, held }
+    const accepted = changes.some((change) => 'set' in change && change.set === 'intent')
+    const diff = [
+      ...(accepted ? [`bay ${now}: the blade that is there accepted`] : []),
+      ...(powered ? [`bay ${now}: power ${command.power}`] : []),
+    ]
+    return { changes, diff, bay: now, held }
   }
   if (now !== undefined) return refuse('profile-assigned', `${command.profile} is assigned to bay ${now}; move it`)
   const found = find(world, held, command.to, command)
@@ -612,7 +617,8 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
   const empty = noBlade(world, bay)
   if (empty?.reason === 'bay-covered') return empty
   // Off, and not about to come on: an arming under way may be faster than this look is old.
-  const off = seenBlade(sight) !== undefined && !isOn(sight) && own.life?.came !== 'armed'
+  const seenOff = seenBlade(sight) !== undefined && !isOn(sight)
+  const off = seenOff && own.life?.came !== 'armed'
   switch (wanted) {
     case 'on': {
       const quarantined = state.doubts.find((doubt) => doubt.bay === bay && doubt.vouched)
@@ -632,7 +638,7 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
         bay,
       }
     case 'reset':
-      if (off) return refuse('field-invalid', `blade ${bay} is off; power bay ${bay} on instead`)
+      if (seenOff) return refuse('field-invalid', `blade ${bay} is off; power bay ${bay} on instead`)
       if (empty) return empty
       return { ...one({ set: 'one-shot', bay, which: 'resets' }, `bay ${bay}: reset`), bay }
   }

@@ -43,7 +43,7 @@ export const limits = {
   powerLag: 30,
   shutdown: 120,
   attach: 30,
-  policyRetry: 60,
+  policyRetry: 10,
 }
 
 export function plan(state: State, observed: Observed, hardware: Hardware): { readonly [bay: number]: BayPlan } {
@@ -210,6 +210,10 @@ function blindness(bay: Bay, sight: Sight): Finding {
       return find('serial-differs', `the BMC that answers for bay ${bay} speaks for another blade`)
     case 'bmc-refused':
       return find('bmc-refused', `the BMC of bay ${bay} refuses our account`)
+    case 'hardware-refused':
+      return find('hardware-refused', `the hardware of bay ${bay} refuses what it is told`)
+    case 'session-lost':
+      return find('session-lost', `the BMC of bay ${bay} ended our session`)
   }
 }
 

@@ -127,6 +127,8 @@ export const reasons = {
   superfluous: reason(102, 'fault', 'failed-precondition', 'power the bay off; what is left over is cleared before it starts'),
   busy: reason(103, 'refusal', 'unavailable', 'try again after retry_after'),
   'not-taken': reason(104, 'fault', 'failed-precondition', 'check the adapter and its firmware, then resync the bay'),
+  'hardware-refused': reason(105, 'fault', 'failed-precondition', 'read what the hardware said, then resync the bay'),
+  'session-lost': reason(106, 'fault', 'unavailable', 'wait; the agent looks again'),
 } as const
 
 export type Reason = keyof typeof reasons

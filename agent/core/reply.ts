@@ -43,7 +43,13 @@ export interface ReasonRow {
 }
 
 export type Outcome =
-  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly retryAfterMs?: number }
+  | {
+      readonly kind: 'refused'
+      readonly refusal: Refusal
+      /** Set for a dry run that more than one reason speaks against: those after `refusal`, which alone would decide. */
+      readonly others?: readonly Refusal[]
+      readonly retryAfterMs?: number
+    }
   | {
       readonly kind: 'accepted'
       readonly accepted: Accepted

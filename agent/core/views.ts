@@ -196,6 +196,9 @@ export type Event =
       readonly who?: { readonly door: string; readonly client: string }
       readonly request?: string
       readonly revision: number
+      /** Whose revision that is (W13). */
+      readonly incarnation: string
+      readonly term: number
     }
   | { readonly kind: 'gap'; readonly from: number; readonly to: number }
 
@@ -213,5 +216,6 @@ export interface Presence {
   readonly publicKey: string
   readonly epoch: number
   readonly revision: number
+  readonly term: number
   readonly uptimeMs: number
 }

@@ -106,6 +106,13 @@ export class Words {
     return readBay(this.take('the bay: bay 3'))
   }
 
+  /** `bay 3`, `bay any`, `any` */
+  bayOrAny(): Bay | 'any' {
+    if (this.maybe('any')) return 'any'
+    this.#bayWord()
+    return this.maybe('any') ? 'any' : readBay(this.take('the bay: bay 3, or bay any'))
+  }
+
   /** `bay 3`, `bay 1-4,7` */
   bays(): readonly Bay[] {
     this.#bayWord()

@@ -10,7 +10,7 @@ import { Usage } from './arguments.ts'
 import { type Client, isInSync, type RequestOptions, type Scope, scopeName } from './client.ts'
 import type { Context } from './context.ts'
 import { TimedOut } from './errors.ts'
-import { type Exit, exitOf, exitOfError, exits, together } from './exits.ts'
+import { type Exit, exitOf, exitOfUnanswered, exits, together } from './exits.ts'
 import { plain } from './print.ts'
 import { addressWords, refusalLines, stepLines } from './say.ts'
 
@@ -37,13 +37,12 @@ export async function makeChanges(context: Context, planned: readonly Planned[],
       sayReply(context, each.target, reply.outcome, reply.replayed)
       exitsSoFar.push(exitOf(reply.outcome))
     } catch (error) {
-      if (!(error instanceof Error) || exitOfError(error) === exits.error) throw error
-      exitsSoFar.push(exitOfError(error))
-      context.warn(`${each.target}: ${error.message}`)
+      const exit = exitOfUnanswered(error)
+      context.warn(`${each.target}: ${(error as Error).message}`)
       const left = planned.slice(i + 1).map(({ target }) => target)
       if (left.length > 0) context.warn(`not sent: ${left.join(', ')}`)
       // Those were not even tried: they count as failed.
-      exitsSoFar.push(...left.map(() => exitOfError(error)))
+      exitsSoFar.push(exit, ...left.map(() => exit))
       break
     }
   }
@@ -114,7 +113,10 @@ function sayReply(context: Context, target: string, outcome: Outcome, replayed: 
   }
   if (outcome.kind !== 'accepted' || context.format !== 'table') return
   const { accepted, dryRun, copies, singleCopy } = outcome
-  if (dryRun) return context.line(...dryRunLines(target, accepted, dryRun))
+  if (dryRun) {
+    context.line(...dryRunLines(target, accepted, dryRun))
+    return
+  }
   context.line(...acceptedLines(target, accepted, replayed))
   if (accepted.changed && !replayed) context.note(`stored on ${copies.join(' and ')}`)
   if (singleCopy) context.warn(`${target}: single copy: no second one could be stored; back up, and mend the EEPROM`)

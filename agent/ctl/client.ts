@@ -234,15 +234,21 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
 
   async function refresh(given: RequestOptions = {}): Promise<void> {
     const { timeoutMs, signal } = given
-    const { outcome } = await request({ kind: 'read-state' }, { timeoutMs, signal })
+    const { outcome, revision } = await request({ kind: 'read-state' }, { timeoutMs, signal })
     if (outcome.kind === 'refused') throw new Unreachable(`chassis ${chassis} shows no state: ${outcome.refusal.say}`)
     if (outcome.kind !== 'state') throw new Unreadable(`chassis ${chassis} answered something else than was asked`)
     // The list last, as on the wire.
     const parts = [...outcome.parts].sort((a, b) => Number(a.part.part === 'chassis') - Number(b.part.part === 'chassis'))
     for (const state of parts) {
-      snapshot.put(state)
+      snapshot.offer(state)
       envelope.heard(state)
     }
+    // What is shown may be a moment behind what was decided; the answer itself says how far that is.
+    await wait((state) => (state.chassis?.revision ?? -1) >= revision, {
+      timeoutMs: timeoutMs ?? usual.requestMs,
+      signal,
+      what: `state of revision ${revision}`,
+    })
   }
 
   async function load(timeoutMs: number): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** Settings of chassisctl: what the options say, else the environment, else the usual. Files are read here. */
 import { readFileSync } from 'node:fs'
-import { type OptionTable, readDuration, Usage } from './arguments.ts'
+import { type OptionTable, readDuration, readId, Usage } from './arguments.ts'
+import { Failed } from './errors.ts'
 
 export type Environment = { readonly [name: string]: string | undefined }
 
@@ -56,13 +57,13 @@ export function settings(options: ReadonlyMap<string, string | true>, env: Envir
   const mqtt = said('mqtt') ?? '3'
   if (mqtt !== '3' && mqtt !== '5') throw new Usage(`there is no MQTT ${mqtt} here; say --mqtt 3 or --mqtt 5`)
   const chassis = said('chassis', 'MIDPLANE_CHASSIS')
-  const client = said('client', 'MIDPLANE_CLIENT') ?? 'chassisctl'
+  const client = readId(said('client', 'MIDPLANE_CLIENT') ?? 'chassisctl', 'client id')
   const timeout = said('timeout')
   const files = { ca: said('ca', 'MIDPLANE_CA'), cert: said('cert', 'MIDPLANE_CERT'), key: said('key', 'MIDPLANE_KEY') }
   const read = Object.entries(files).flatMap(([name, path]) => (path ? [[name, readFile(name, path)] as const] : []))
   return {
     broker,
-    ...(chassis !== undefined && { chassis }),
+    ...(chassis !== undefined && { chassis: readId(chassis, 'chassis id') }),
     client,
     // A broker that knows clients by their certificates wants the MQTT client id to be that name.
     ...(files.cert !== undefined && { mqttClientId: client }),
@@ -77,6 +78,6 @@ export function readFile(what: string, path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (error) {
-    throw new Error(`${what}: ${path} can not be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
+    throw new Failed(`${what}: ${path} can not be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}`)
   }
 }

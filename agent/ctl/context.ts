@@ -1,10 +1,11 @@
 /** What a verb gets: its words and options, a connection when it asks for one, and two places to write to. */
 import { randomUUID } from 'node:crypto'
-import { toJson } from '../wire/json.ts'
 import type { PartState } from '../core/reply.ts'
-import { type OptionTable, readDuration, readNumber, Usage, type Words } from './arguments.ts'
+import { toJson } from '../wire/json.ts'
+import { type OptionTable, readDuration, readNumber, Usage, Words } from './arguments.ts'
 import { type Client, connect } from './client.ts'
 import { type Format, readFile, type Settings } from './config.ts'
+import { Failed } from './errors.ts'
 import { type Exit, exits } from './exits.ts'
 import { type Link, openLink } from './link.ts'
 
@@ -42,14 +43,26 @@ export class Context {
   readonly settings: Settings
   readonly io: Io
   readonly #options: ReadonlyMap<string, string | true>
-  #client: Client | undefined
-  #link: Link | undefined
+  readonly #held: { client?: Client; link?: Link }
 
-  constructor(words: Words, options: ReadonlyMap<string, string | true>, settings: Settings, io: Io) {
+  constructor(
+    words: Words,
+    options: ReadonlyMap<string, string | true>,
+    settings: Settings,
+    io: Io,
+    held: { client?: Client; link?: Link } = {},
+  ) {
+    this.#held = held
     this.words = words
     this.settings = settings
     this.io = io
     this.#options = options
+  }
+
+  /** The same connection and settings, other words: one verb that stands for another. */
+  with(words: readonly string[], more: readonly string[]): Context {
+    const options = new Map([...this.#options, ...more.map((name) => [name, true] as const)])
+    return new Context(new Words(words), options, this.settings, this.io, this.#held)
   }
 
   get format(): Format {
@@ -91,8 +104,8 @@ export class Context {
     const { broker, chassis, client, mqttClientId, mqtt, tls } = this.settings
     const connectMs = this.limit('10s')
     const { signal } = this.io
-    this.#client ??= await connect({ broker, chassis, client, mqttClientId, mqtt, tls, connectMs, signal })
-    return this.#client
+    this.#held.client ??= await connect({ broker, chassis, client, mqttClientId, mqtt, tls, connectMs, signal })
+    return this.#held.client
   }
 
   /** A client whose state is whole; where it is not, that is said, and nothing missing is taken for absent. */
@@ -110,13 +123,13 @@ export class Context {
   async link(): Promise<Link> {
     const { broker, client, mqttClientId = `${client}-${randomUUID().slice(0, 8)}`, mqtt, tls } = this.settings
     const connectMs = this.limit('10s')
-    this.#link ??= await openLink({ broker, mqttClientId, mqtt, tls, connectMs, signal: this.io.signal })
-    return this.#link
+    this.#held.link ??= await openLink({ broker, mqttClientId, mqtt, tls, connectMs, signal: this.io.signal })
+    return this.#held.link
   }
 
   async close(): Promise<void> {
-    await this.#client?.close()
-    await this.#link?.close()
+    await this.#held.client?.close()
+    await this.#held.link?.close()
   }
 
   // ── Words out ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -127,7 +140,8 @@ export class Context {
 
   /** One JSON document, or with jsonl each element of a list on a line. */
   json(value: unknown): void {
-    if (this.format === 'jsonl') for (const each of Array.isArray(value) ? value : [value]) this.line(JSON.stringify(each))
+    if (this.format === 'jsonl')
+      for (const each of Array.isArray(value) ? value : [value]) this.line(JSON.stringify(each))
     else this.line(JSON.stringify(value, undefined, 2))
   }
 
@@ -158,7 +172,7 @@ export class Context {
     for await (const chunk of this.io.stdin) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
       size += bytes.length
-      if (size > limitBytes) throw new Error(`more than ${limitBytes} bytes on stdin; that is too much`)
+      if (size > limitBytes) throw new Failed(`more than ${limitBytes} bytes on stdin; that is too much`)
       chunks.push(bytes)
     }
     return utf8(Buffer.concat(chunks), 'stdin')
@@ -181,6 +195,6 @@ function utf8(bytes: Uint8Array, what: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new Error(`${what} is not UTF-8 text`)
+    throw new Failed(`${what} is not UTF-8 text`)
   }
 }

@@ -19,7 +19,7 @@ export interface Given {
 export interface Envelopes {
   /** Epoch, sequence and revision: part of the request's content, the same at every repeat. */
   content(body: WireCommand, given: Given): Pick<Sent, 'epoch' | 'sequence' | 'ifRevision'>
-  /** May be renewed at a repeat. Absent while the chassis was not heard. */
+  /** May be renewed at a repeat. Absent while nobody is in office, or the chassis was not heard. */
   expect(msFromNow: number): Expect | undefined
   /** Learns from an answer what the retained state will say a moment later. */
   learn(body: WireCommand, reply: Reply): void
@@ -90,7 +90,7 @@ export function envelopes(snapshot: Snapshot, client: ClientId, now: () => numbe
     },
     expect: (msFromNow) => {
       const { presence } = snapshot
-      if (!presence) return undefined
+      if (!presence || !isGoverned()) return undefined
       const { incarnation, bootId } = presence
       if (started?.bootId !== bootId) uptime(bootId, presence.uptimeMs)
       const beforeUptimeMs = Math.ceil(now() - (started?.at ?? now()) + msFromNow)

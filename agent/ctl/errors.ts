@@ -29,6 +29,11 @@ export class Stopped extends Error {
   override readonly name = 'Stopped'
 }
 
+/** Something that is no fault of the program: a file that is not there, a document that can not be used. */
+export class Failed extends Error {
+  override readonly name: string = 'Failed'
+}
+
 /** The answer came and can not be read: a newer agent's, or garbage. */
 export class Unreadable extends Error {
   override readonly name = 'Unreadable'

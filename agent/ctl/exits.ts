@@ -2,7 +2,7 @@
 import type { Reason } from '../core/reasons.ts'
 import type { Outcome } from '../core/reply.ts'
 import { Usage } from './arguments.ts'
-import { Ambiguous, Stopped, TimedOut, Unreachable } from './errors.ts'
+import { Ambiguous, Failed, Stopped, TimedOut, Unreachable, Unreadable } from './errors.ts'
 
 export const exits = {
   ok: 0,
@@ -22,19 +22,25 @@ export const exits = {
 } as const
 export type Exit = (typeof exits)[keyof typeof exits]
 
-export const exitOfRefusal = (reason: Reason): Exit =>
-  reason === 'revision-conflict' ? exits.conflict : exits.refused
+export const exitOfRefusal = (reason: Reason): Exit => (reason === 'revision-conflict' ? exits.conflict : exits.refused)
 
 export const exitOf = (outcome: Outcome): Exit =>
   outcome.kind === 'refused' ? exitOfRefusal(outcome.refusal.reason) : exits.ok
 
-export function exitOfError(error: Error): Exit {
+/** Undefined: none of ours, so a bug. */
+export function exitOfError(error: unknown): Exit | undefined {
   if (error instanceof Usage || error instanceof Ambiguous) return exits.usage
   if (error instanceof Unreachable) return exits.unreachable
   if (error instanceof TimedOut) return exits.timeout
   // Ended by hand: what was asked for was given until then.
   if (error instanceof Stopped) return exits.ok
-  return exits.error
+  return error instanceof Unreadable || error instanceof Failed ? exits.error : undefined
+}
+
+/** What only this one change failed of; everything else ends the whole run. */
+export function exitOfUnanswered(error: unknown): Exit {
+  if (error instanceof Unreachable || error instanceof TimedOut) return exitOfError(error) ?? exits.error
+  throw error
 }
 
 /** Of several: the common one, or `partial` where some went well. */

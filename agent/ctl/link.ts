@@ -184,7 +184,8 @@ function attempt(
   const settled = waitFor<void>({ ms: connectMs, signals: [signal], late }, (done, failed) => {
     const connected = () => {
       // Off by default; a round trip costs 44 ms more for each side that leaves it off.
-      if ('setNoDelay' in client.stream && typeof client.stream.setNoDelay === 'function') client.stream.setNoDelay(true)
+      if ('setNoDelay' in client.stream && typeof client.stream.setNoDelay === 'function')
+        client.stream.setNoDelay(true)
       done()
     }
     const broken = (error: Error) => failed(whyNot(where, version, error))

@@ -1,6 +1,6 @@
 /** How chassisctl says what the chassis says: states in the field's words, steps and refusals as sentences. */
 import type { FunctionValue, Step } from '../core/blade.ts'
-import type { Connection } from '../core/profile.ts'
+import type { Connection, Source } from '../core/profile.ts'
 import { type Refusal, reasons } from '../core/reasons.ts'
 import type { Outcome } from '../core/reply.ts'
 import type { AddressSet, BayView, Phase, Shown } from '../core/views.ts'
@@ -49,17 +49,19 @@ export function sourceWords(connection: Connection): string {
     ...('iqn' in connection && { iqn: connection.iqn }),
   }
   return Object.entries(sources)
-    .map(([field, source]) => {
-      switch (source.from) {
-        case 'factory':
-          return `${field} factory`
-        case 'pool':
-          return `${field} from pool ${source.pool}`
-        case 'value':
-          return `${field} ${source.value}`
-      }
-    })
+    .map(([field, source]) => `${field} ${originWords(source)}`)
     .join(', ')
+}
+
+function originWords(source: Source<string>): string {
+  switch (source.from) {
+    case 'factory':
+      return 'factory'
+    case 'pool':
+      return `from pool ${source.pool}`
+    case 'value':
+      return source.value
+  }
 }
 
 /** `2 nic, 1 fc` */
@@ -75,10 +77,13 @@ export function refusalLine({ reason, say }: Refusal): string {
 }
 
 /** A refusal with everything that was found: each further reason and field on a line of its own. */
-export function refusalLines(outcome: Extract<Outcome, { kind: 'refused' }>): readonly string[] {
-  const { refusal } = outcome
+export function refusalLines({ refusal, others = [] }: Extract<Outcome, { kind: 'refused' }>): readonly string[] {
   const fields = (refusal.violations ?? []).filter(({ say }) => !refusal.say.includes(say))
-  return [refusalLine(refusal), ...fields.map(({ field, say }) => `  ${field}: ${say}`)]
+  return [
+    refusalLine(refusal),
+    ...fields.map(({ field, say }) => `  ${field}: ${say}`),
+    ...others.map((other) => `  and ${refusalLine(other)}`),
+  ]
 }
 
 function valueWords({ role, ...value }: FunctionValue): string {

@@ -5,7 +5,7 @@
  */
 import type { ChassisId } from '../core/addresses.ts'
 import type { PartState } from '../core/reply.ts'
-import { type ChassisView, partName, type Part, type Presence } from '../core/views.ts'
+import { type ChassisView, type Part, type Presence, partName } from '../core/views.ts'
 import { decodePresence } from '../wire/event.ts'
 import { decodeState } from '../wire/state.ts'
 import { parseTopic } from '../wire/topics.ts'
@@ -95,13 +95,24 @@ export class Snapshot {
       return
     }
     const received = decodeState(payload)
-    if ('value' in received) return this.put(received.value)
-    this.#parts.delete(name)
-    this.#unread.set(name, received.unread.say)
-    this.changed.ring({ name })
+    if ('value' in received) this.put(received.value)
+    else {
+      this.#parts.delete(name)
+      this.#unread.set(name, received.unread.say)
+      this.changed.ring({ name })
+    }
   }
 
-  /** Takes in a part however it was read. */
+  /** Takes in a part that was asked for, unless a newer one was published meanwhile. */
+  offer(state: PartState): void {
+    const mine = this.#parts.get(partName(state.part))
+    const isOlder =
+      mine?.incarnation === state.incarnation &&
+      (state.revision < mine.revision || (state.revision === mine.revision && state.version < mine.version))
+    if (!isOlder) this.put(state)
+  }
+
+  /** Takes in a part as it was published. */
   put(state: PartState): void {
     const name = partName(state.part)
     this.#unread.delete(name)

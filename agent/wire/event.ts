@@ -30,10 +30,10 @@ export function decodeEvent(bytes: Uint8Array): Received<Event> {
 export function writeEvent(event: Event): pb.v1.Event.$Properties {
   switch (event.kind) {
     case 'event': {
-      const { number, uptimeMs, bootId, type, message, revision } = event
+      const { number, uptimeMs, bootId, type, message, revision, incarnation, term } = event
       return {
         happening: {
-          ...{ number, uptimeMs, bootId, type, message, revision },
+          ...{ number, uptimeMs, bootId, type, message, revision, incarnation, term },
           severity: severities[event.severity],
           timeMs: event.timeMs ?? null,
           bay: event.bay ?? null,
@@ -72,6 +72,8 @@ export function readEvent(read: Reading, { happening, gap }: pb.v1.Event.$Proper
         ...(value.who && { who: { door: value.who.door ?? '', client: value.who.client ?? '' } }),
         ...given('request', value.requestId ?? undefined),
         revision: read.wide(`${at}revision`, value.revision),
+        incarnation: readIncarnation(read, `${at}incarnation`, value.incarnation),
+        term: read.wide(`${at}term`, value.term),
       }
     }
     case 'gap':
@@ -96,6 +98,7 @@ export function decodePresence(bytes: Uint8Array): Received<Presence> {
     publicKey: message.publicKey,
     epoch: read.wide('epoch', message.epoch),
     revision: read.wide('revision', message.revision),
+    term: read.wide('term', message.term),
     uptimeMs: read.wide('uptime_ms', message.uptimeMs),
   }))
 }

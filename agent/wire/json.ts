@@ -4,8 +4,8 @@
  * numbers, since none here is above 2^53 - 1.
  *
  *   json/state/{part}      {"part": "bay", "revision": 12, "version": 3, "incarnation": "…", "term": 1, "view": {…}}
- *   json/event/{severity}  {"kind": "event", "number": 7, …}, or {"kind": "gap", "from": 3, "to": 9}
- *   json/presence          {"online": true, …}
+ *   json/event/{severity}  {"kind": "event", "number": 7, …, "incarnation": "…", "term": 1}, or {"kind": "gap", "from": 3, "to": 9}
+ *   json/presence          {"online": true, …, "incarnation": "…", "term": 1}
  *
  * Fields may be added; none changes its name, type or meaning within midplane/v1.
  */

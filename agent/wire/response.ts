@@ -50,12 +50,9 @@ export function decodeResponse(bytes: Uint8Array): Received<Reply> {
 function writeOutcome(outcome: Outcome): pb.v1.Response.$Properties {
   switch (outcome.kind) {
     case 'refused': {
-      const { reason, say, violations } = outcome.refusal
       return {
-        code: codeOf(reason),
-        reason: reasonNumber(reason),
-        message: say,
-        fieldViolations: violations?.map((violation) => ({ field: violation.field, message: violation.say })) ?? [],
+        ...writeRefusal(outcome.refusal),
+        others: outcome.others?.map(writeRefusal) ?? [],
         retryAfterMs: outcome.retryAfterMs ?? null,
       }
     }
@@ -129,15 +126,32 @@ function readOutcome(read: Reading, message: pb.v1.Response): Outcome {
   }
 }
 
-/** An agent that is newer may know reasons that this file does not; its sentence is worth more than a number. */
 function readRefused(read: Reading, message: pb.v1.Response): Outcome {
-  const violations = message.fieldViolations.map(({ field, message: say }) => ({ field, say }))
-  const refusal: Refusal = {
-    reason: readReason(read, `reason (${message.message || 'no message'})`, message.reason),
-    say: message.message,
+  const others = each(message.others, 'others', (other, where) => readRefusal(read, other, `${where}.`))
+  return {
+    kind: 'refused',
+    refusal: readRefusal(read, message),
+    ...(others.length > 0 && { others }),
+    ...given('retryAfterMs', read.maybeWide('retry_after_ms', message.retryAfterMs)),
+  }
+}
+
+const writeRefusal = ({ reason, say, violations }: Refusal) => ({
+  code: codeOf(reason),
+  reason: reasonNumber(reason),
+  message: say,
+  fieldViolations: violations?.map((violation) => ({ field: violation.field, message: violation.say })) ?? [],
+})
+
+/** An agent that is newer may know reasons that this file does not; its sentence is worth more than a number. */
+function readRefusal(read: Reading, message: pb.v1.Refusal.$Properties, at = ''): Refusal {
+  const say = message.message ?? ''
+  const violations = message.fieldViolations?.map((one) => ({ field: one.field ?? '', say: one.message ?? '' })) ?? []
+  return {
+    reason: readReason(read, `${at}reason (${say || 'no message'})`, message.reason),
+    say,
     ...(violations.length > 0 && { violations }),
   }
-  return { kind: 'refused', refusal, ...given('retryAfterMs', read.maybeWide('retry_after_ms', message.retryAfterMs)) }
 }
 
 interface Beside {

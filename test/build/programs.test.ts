@@ -101,6 +101,12 @@ it('the bill of materials and the licences name every package whose code is in a
   expect(licenses).not.toContain('no licence text')
 })
 
+it('the reference page of the protocol stands beside the programs', () => {
+  const page = readFileSync(join(dist, 'reference.md'), 'utf8')
+  for (const name of readdirSync(join(root, 'proto/midplane/v1'))) expect(page).toContain(`## ${name}\n`)
+  expect(page).toContain('### Request\n')
+})
+
 it('nothing in dist/ tells where it was built', () => {
   const telling = filesIn(dist).filter(
     (path) => !path.endsWith('.node') && readFileSync(join(dist, path), 'utf8').includes(root),

@@ -394,7 +394,10 @@ export function driverConformance(name: string, makeRig: () => Promise<Rig>): vo
       await late
       expect((await observe()).power).toBe('off')
       // The old one finds its session gone, and does not open another on the way to a change.
-      expect(await fault(apply({ kind: 'power', action: 'on' }, old))).toMatchObject({ maybe: false })
+      expect(await fault(apply({ kind: 'power', action: 'on' }, old))).toMatchObject({
+        blind: 'session-lost',
+        maybe: false,
+      })
       expect(rig.truth().power).toBe('off')
       await old.close()
     })
@@ -412,8 +415,9 @@ export function driverConformance(name: string, makeRig: () => Promise<Rig>): vo
     it('a lost session stops a change, which takes a new look to be made', async () => {
       await observe()
       rig.bmc.endSessions()
-      expect(await fault(apply({ kind: 'power', action: 'on' }))).toMatchObject({ maybe: false })
-      expect(await fault(apply({ kind: 'power', action: 'on' }))).toMatchObject({ maybe: false })
+      const lost = { blind: 'session-lost', maybe: false }
+      expect(await fault(apply({ kind: 'power', action: 'on' }))).toMatchObject(lost)
+      expect(await fault(apply({ kind: 'power', action: 'on' }))).toMatchObject(lost)
       expect(rig.truth().power).toBe('off')
       await observe()
       await apply({ kind: 'power', action: 'on' })
@@ -444,6 +448,15 @@ export function driverConformance(name: string, makeRig: () => Promise<Rig>): vo
       expect(await fault(stranger.observe(rig.bay, calm()))).toMatchObject({ blind: 'bmc-refused', maybe: false })
       expect(rig.bmc.sessions()).toBe(0)
       await stranger.close()
+    })
+
+    it('what the hardware refuses is told as such, and leaves nothing in doubt', async () => {
+      await observe()
+      expect(await fault(apply({ kind: 'power', action: 'reset' }))).toMatchObject({
+        blind: 'hardware-refused',
+        maybe: false,
+      })
+      expect(rig.truth().power).toBe('off')
     })
 
     it('a BMC without a session left is busy, and sees us again when one is free', async () => {

@@ -48,6 +48,8 @@ export class Rig {
   medium = memoryMedium()
   eeprom = memoryEeprom()
   running: Running | undefined
+  /** Every record of every life of the agent, in order. */
+  readonly records: StoreRecord[] = []
   #boots = 0
   #requests = 0
 
@@ -88,7 +90,10 @@ export class Rig {
       clock: agentClock,
       bootId: `boot-${++this.#boots}`,
       listener: {
-        recorded: (record) => records.push(record),
+        recorded: (record) => {
+          records.push(record)
+          this.records.push(record)
+        },
         noticed: (notice) => notices.push(notice),
         changed: () => {},
       },
@@ -150,6 +155,30 @@ export class Rig {
 
   boots(bay: Bay) {
     return bootRecords(this.log).filter((record) => record.bay === bay)
+  }
+
+  /** What a profile was given, as one text of addresses. */
+  given(profile: string): readonly string[] {
+    const { given } = this.agent.now().state.profiles[profile] ?? expect.unreachable(profile)
+    return Object.values(given).flatMap((set) => Object.values(set) as string[])
+  }
+
+  /** I3: each boot spent a permit of ours, and came up with exactly what that arming was for. */
+  noWrongBoots(profiles: readonly string[]): void {
+    for (const record of bootRecords(this.log)) {
+      const armed = this.records.find(
+        (each) =>
+          each.kind === 'observation' &&
+          each.observation.saw === 'armed' &&
+          each.observation.serial === record.serial &&
+          each.observation.n === record.n,
+      )
+      if (armed?.kind !== 'observation' || armed.observation.saw !== 'armed') {
+        expect.unreachable(`a boot without an arming: ${JSON.stringify(record)}`)
+      }
+      const worn = profiles.filter((profile) => this.given(profile).some((address) => JSON.stringify(record.functions).includes(address)))
+      expect(worn, `boot of bay ${record.bay}`).toEqual(armed.observation.profile ? [armed.observation.profile] : [])
+    }
   }
 
   /** I1, from the hardware's own log. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { serveBackDoor, type ServedBackDoor } from '../../agent/sim/back-door.ts'
+import { type ServedBackDoor, serveBackDoor } from '../../agent/sim/back-door.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
 import { slotOf } from '../../agent/sim/slots.ts'
 import { newWorld } from '../../agent/sim/world.ts'
@@ -59,7 +59,11 @@ describe('the back door', () => {
     await clock.advance(timings.shutdownMs)
     expect([slotOf(host.world, 1), slotOf(host.world, 2)]).toMatchObject([{ powerGood: false }, { powerGood: false }])
     expect(await post('/policy', { bay: 1, button: 'disabled' })).toEqual(done)
-    expect(host.world.slots[1]?.blade?.kept.policy).toEqual({ restore: 'last-state', button: 'disabled', wake: 'enabled' })
+    expect(host.world.slots[1]?.blade?.kept.policy).toEqual({
+      restore: 'last-state',
+      button: 'disabled',
+      wake: 'enabled',
+    })
   })
 
   it('takes AC and gives it back', async () => {
@@ -97,8 +101,16 @@ describe('the back door', () => {
 
   it('masks the storage network, exchanges interconnects and lets parts fail', async () => {
     const chap = { user: 'web', secret: 'right horse' }
-    expect(await post('/san', { luns: [{ target: 'iqn.2001-05.com.example:A', lun: '0', initiators: ['IQN.2015'], chap }], pxe: [] })).toEqual(done)
-    expect(host.world.san).toEqual({ luns: [{ target: 'iqn.2001-05.com.example:a', lun: '0', initiators: ['iqn.2015'], chap }], pxe: [] })
+    expect(
+      await post('/san', {
+        luns: [{ target: 'iqn.2001-05.com.example:A', lun: '0', initiators: ['IQN.2015'], chap }],
+        pxe: [],
+      }),
+    ).toEqual(done)
+    expect(host.world.san).toEqual({
+      luns: [{ target: 'iqn.2001-05.com.example:a', lun: '0', initiators: ['iqn.2015'], chap }],
+      pxe: [],
+    })
     expect(await post('/san', { pxe: null })).toEqual(done)
     expect(host.world.san.pxe).toBeUndefined()
     expect(host.world.san.luns).toHaveLength(1)
@@ -115,7 +127,11 @@ describe('the back door', () => {
     const { body } = await ask(`/log?since=${all.next}`)
     expect(body).toMatchObject({ first: all.next, entries: [{ kind: 'pulled', bay: 1 }] })
     expect((await ask('/duplicates')).body).toEqual({ duplicates: [] })
-    expect((await ask('/world')).body).toMatchObject({ board: 'tiny-no-latch', ac: true, bays: { 1: { shows: { presence: 'empty' } } } })
+    expect((await ask('/world')).body).toMatchObject({
+      board: 'tiny-no-latch',
+      ac: true,
+      bays: { 1: { shows: { presence: 'empty' } } },
+    })
   })
 
   it('says what is wrong with what it is told, and does nothing', async () => {
@@ -131,13 +147,22 @@ describe('the back door', () => {
       ['/bmc', { bay: 1, fault: 'slow' }, 400, 'ms is a whole number'],
       ['/ac', {}, 400, 'on is true or false'],
       ['/san', { luns: [{ target: 'a' }] }, 400, 'initiators is a list of texts'],
-      ['/part', { part: 'fan-9', state: 'failed' }, 409, 'no part fan-9; there are supply-1, supply-2, fan-1, fan-2, fan-3'],
+      [
+        '/part',
+        { part: 'fan-9', state: 'failed' },
+        409,
+        'no part fan-9; there are supply-1, supply-2, fan-1, fan-2, fan-3',
+      ],
       ['/pul', {}, 404, 'nothing is at /pul'],
       ['/log', {}, 405, 'GET it'],
     ]
     for (const [path, body, status, sentence] of wrong) {
       const answer = await post(path, body)
-      expect([path, answer.status, String(answer.body.error)]).toEqual([path, status, expect.stringContaining(sentence)])
+      expect([path, answer.status, String(answer.body.error)]).toEqual([
+        path,
+        status,
+        expect.stringContaining(sentence),
+      ])
     }
     expect((await ask('/pull')).status).toBe(405)
     expect((await ask('/pull', { method: 'POST', body: '[1]' })).body.error).toBe('the body is one JSON object')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ import { readLines } from '../../agent/backplane/lines.ts'
 import { longestLine, parseLine, parseRequest, replyLine, requestLine } from '../../agent/backplane/protocol.ts'
 import { SocketBackplane } from '../../agent/controller/hardware/backplane.ts'
 import { Fault } from '../../agent/controller/hardware/driver.ts'
-import { serveBackplane, type ServedBackplane } from '../../agent/sim/backplane-face.ts'
+import { type ServedBackplane, serveBackplane } from '../../agent/sim/backplane-face.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
 import { healthOf, slotOf } from '../../agent/sim/slots.ts'
 import { newWorld } from '../../agent/sim/world.ts'
@@ -57,7 +57,11 @@ async function faultOf(promise: Promise<unknown>): Promise<Fault> {
 /** A backplane that does with requests whatever the test wants. */
 async function impostor(hear: (socket: Socket, line: string) => void): Promise<{ port: number; server: Server }> {
   const server = createServer((socket) => {
-    const lines = readLines(longestLine, (line) => hear(socket, line), () => undefined)
+    const lines = readLines(
+      longestLine,
+      (line) => hear(socket, line),
+      () => undefined,
+    )
     socket.on('data', (chunk) => lines.push(chunk))
     socket.on('error', () => undefined)
   })
@@ -72,7 +76,12 @@ describe('the backplane over its socket', () => {
     const { chassisSerial, bays, interconnects } = await backplane.read(signal)
     expect(chassisSerial).toBe(host.world.chassisSerial)
     expect(interconnects).toEqual({ ic1: 'converged', ic2: 'ethernet', ic3: 'fc', ic4: 'empty' })
-    expect(bays).toEqual({ 1: slotOf(host.world, 1), 2: slotOf(host.world, 2), 3: slotOf(host.world, 3), 4: slotOf(host.world, 4) })
+    expect(bays).toEqual({
+      1: slotOf(host.world, 1),
+      2: slotOf(host.world, 2),
+      3: slotOf(host.world, 3),
+      4: slotOf(host.world, 4),
+    })
     await backplane.apply({ kind: 'permit', bay: 1, n: 6 }, signal)
     await backplane.apply({ kind: 'locate', bay: 2, lit: true }, signal)
     const after = await backplane.read(signal)
@@ -117,7 +126,9 @@ describe('the backplane over its socket', () => {
     await backplane.read(signal)
     host.perform({ do: 'ac', on: false })
     expect(await faultOf(backplane.read(signal))).toMatchObject({ blind: 'backplane-silent', maybe: false })
-    expect(await faultOf(backplane.apply({ kind: 'withdraw', bay: 1 }, signal))).toMatchObject({ blind: 'backplane-silent' })
+    expect(await faultOf(backplane.apply({ kind: 'withdraw', bay: 1 }, signal))).toMatchObject({
+      blind: 'backplane-silent',
+    })
     host.perform({ do: 'ac', on: true })
     expect((await backplane.read(signal)).bays[1]?.presence).toBe('present')
   })
@@ -151,7 +162,11 @@ describe('the backplane over its socket', () => {
     await once(socket, 'connect')
     closers.push(() => void socket.destroy())
     const answers: string[] = []
-    const lines = readLines(longestLine, (line) => answers.push(line), () => undefined)
+    const lines = readLines(
+      longestLine,
+      (line) => answers.push(line),
+      () => undefined,
+    )
     const five = new Promise<void>((resolve) => {
       socket.on('data', (chunk) => {
         lines.push(chunk)
@@ -180,13 +195,19 @@ describe("the controller's end of it", () => {
       socket.destroy()
     })
     const backplane = client({ at: { port } })
-    expect(await faultOf(backplane.apply({ kind: 'cut', bay: 1 }, signal))).toMatchObject({ blind: 'backplane-silent', maybe: true })
+    expect(await faultOf(backplane.apply({ kind: 'cut', bay: 1 }, signal))).toMatchObject({
+      blind: 'backplane-silent',
+      maybe: true,
+    })
     expect(heard).toHaveLength(1)
   })
 
   it('says no more than silent for a change that could not be sent', async () => {
     const backplane = client({ at: { path: join(folder, 'nothing.sock') } })
-    expect(await faultOf(backplane.apply({ kind: 'cut', bay: 1 }, signal))).toMatchObject({ blind: 'backplane-silent', maybe: false })
+    expect(await faultOf(backplane.apply({ kind: 'cut', bay: 1 }, signal))).toMatchObject({
+      blind: 'backplane-silent',
+      maybe: false,
+    })
   })
 
   it('does not wait for ever: its own limit and the caller end a wait', async () => {
@@ -215,7 +236,10 @@ describe("the controller's end of it", () => {
   })
 
   it('takes nothing that it can not read for an answer', async () => {
-    for (const nonsense of ['no json\n', '{"id":0,"ok":true,"reading":{"chassisSerial":"X","bays":{"1":{"presence":"maybe"}},"interconnects":{}}}\n']) {
+    for (const nonsense of [
+      'no json\n',
+      '{"id":0,"ok":true,"reading":{"chassisSerial":"X","bays":{"1":{"presence":"maybe"}},"interconnects":{}}}\n',
+    ]) {
       const { port } = await impostor((socket) => void socket.write(nonsense))
       expect(await faultOf(client({ at: { port } }).read(signal))).toMatchObject({
         blind: 'backplane-silent',
@@ -233,13 +257,19 @@ describe("the controller's end of it", () => {
 describe('lines', () => {
   it('come out whole, however the bytes were cut', () => {
     let cases = 0
-    const text = fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).map((line) => `x${line.replaceAll('\n', ' ')}`))
+    const text = fc.array(
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 30 }).map((line) => `x${line.replaceAll('\n', ' ')}`),
+    )
     fc.assert(
       fc.property(text, fc.array(fc.nat(200)), (lines, cuts) => {
         cases++
         const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
         const got: string[] = []
-        const reader = readLines(1_000, (line) => got.push(line), () => got.push('too long'))
+        const reader = readLines(
+          1_000,
+          (line) => got.push(line),
+          () => got.push('too long'),
+        )
         let from = 0
         for (const cut of [...cuts].sort((a, b) => a - b)) {
           if (cut < from) continue
@@ -256,21 +286,33 @@ describe('lines', () => {
 
   it('that are too long are told once and skipped, and the next one is read', () => {
     const got: string[] = []
-    const reader = readLines(10, (line) => got.push(line), () => got.push('too long'))
-    for (const piece of ['aaaaaaaa', 'aaaaaaaa', 'aaaaaaaaaaaa', '\nshort\n', `${'b'.repeat(11)}\n`, 'next\n']) reader.push(Buffer.from(piece))
+    const reader = readLines(
+      10,
+      (line) => got.push(line),
+      () => got.push('too long'),
+    )
+    for (const piece of ['aaaaaaaa', 'aaaaaaaa', 'aaaaaaaaaaaa', '\nshort\n', `${'b'.repeat(11)}\n`, 'next\n'])
+      reader.push(Buffer.from(piece))
     expect(got).toEqual(['too long', 'short', 'too long', 'next'])
   })
 
   it('of garbage are refused by both ends and break neither', () => {
     let cases = 0
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), fc.object().map((each) => JSON.stringify(each))), (line) => {
-        cases++
-        const read = parseRequest(line)
-        if ('request' in read) expect(parseRequest(requestLine(read.id, read.request).trim())).toEqual(read)
-        const said = parseLine(line)
-        if (said?.kind === 'reply') expect(parseLine(replyLine(said.id, said.reply).trim())).toEqual(said)
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          fc.object().map((each) => JSON.stringify(each)),
+        ),
+        (line) => {
+          cases++
+          const read = parseRequest(line)
+          if ('request' in read) expect(parseRequest(requestLine(read.id, read.request).trim())).toEqual(read)
+          const said = parseLine(line)
+          if (said?.kind === 'reply') expect(parseLine(replyLine(said.id, said.reply).trim())).toEqual(said)
+        },
+      ),
       { numRuns: 500 },
     )
     expect(cases).toBeGreaterThanOrEqual(500)

@@ -79,7 +79,8 @@ export class Bench {
 
   login(bay: Bay): string {
     const answer = this.bmc(bay, { kind: 'login', user: 'admin', password: 'blade-pw' })
-    if (answer === 'silence' || !answer.ok || answer.session === undefined) throw new Error(`no session: ${JSON.stringify(answer)}`)
+    if (answer === 'silence' || !answer.ok || answer.session === undefined)
+      throw new Error(`no session: ${JSON.stringify(answer)}`)
     return answer.session
   }
 
@@ -122,7 +123,8 @@ export class Bench {
 
   read(bay: Bay): Blade {
     const answer = this.bmc(bay, { kind: 'read', session: this.session(bay) })
-    if (answer === 'silence' || !answer.ok || answer.blade === undefined) throw new Error(`not read: ${JSON.stringify(answer)}`)
+    if (answer === 'silence' || !answer.ok || answer.blade === undefined)
+      throw new Error(`not read: ${JSON.stringify(answer)}`)
     return answer.blade
   }
 

@@ -7,9 +7,15 @@ const value = { role: 'nic' as const, mac: mac('00:17:a4:77:00:02') }
 describe('sessions of a BMC', () => {
   it('need the right credentials, which each bay may have of its own', () => {
     const bench = new Bench()
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'wrong' })).toMatchObject({ ok: false, why: 'credentials' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'wrong' })).toMatchObject({
+      ok: false,
+      why: 'credentials',
+    })
     bench.do({ do: 'credentials', bay: 1, credentials: { user: 'root', password: 'calvin' } })
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: false, why: 'credentials' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({
+      ok: false,
+      why: 'credentials',
+    })
     expect(bench.bmc(1, { kind: 'login', user: 'root', password: 'calvin' })).toMatchObject({ ok: true })
     expect(bench.bmc(2, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: true })
   })
@@ -18,7 +24,10 @@ describe('sessions of a BMC', () => {
     const bench = new Bench()
     const sessions = [1, 2, 3, 4].map(() => bench.login(1))
     expect(new Set(sessions).size).toBe(4)
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: false, why: 'session-limit' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({
+      ok: false,
+      why: 'session-limit',
+    })
     const [mine = '', other = ''] = sessions
     expect(bench.bmc(1, { kind: 'sessions', session: mine })).toEqual({ ok: true, sessions })
     bench.bmc(1, { kind: 'end-session', session: mine, other })
@@ -50,7 +59,10 @@ describe('sessions of a BMC', () => {
 describe('changes', () => {
   it('are taken whole or not at all', () => {
     const bench = new Bench()
-    expect(bench.write(1, { 'lom:1-a': value, 'mezz9:1-a': value })).toMatchObject({ ok: false, message: 'no function mezz9:1-a here' })
+    expect(bench.write(1, { 'lom:1-a': value, 'mezz9:1-a': value })).toMatchObject({
+      ok: false,
+      message: 'no function mezz9:1-a here',
+    })
     expect(bench.write(1, { 'lom:1-a': value, 'mezz1:1-a': value })).toMatchObject({
       ok: false,
       message: 'mezz1:1-a can not be nic; it can be fc',
@@ -80,7 +92,9 @@ describe('a BMC that misbehaves', () => {
     expect(bench.fn(1, 'lom:1-a').pending).toBeUndefined()
     bench.wait(1)
     expect(bench.fn(1, 'lom:1-a').pending).toEqual(value)
-    const outcomes = bench.log.flatMap((entry) => (entry.kind === 'command' && entry.request === 'write' ? [entry.outcome] : []))
+    const outcomes = bench.log.flatMap((entry) =>
+      entry.kind === 'command' && entry.request === 'write' ? [entry.outcome] : [],
+    )
     expect(outcomes).toEqual(['late', 'done'])
   })
 
@@ -139,7 +153,10 @@ describe('a BMC that misbehaves', () => {
     const bench = new Bench()
     const session = bench.session(1)
     bench.do({ do: 'break', bay: 1, fault: { kind: 'starved' } })
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: false, why: 'session-limit' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({
+      ok: false,
+      why: 'session-limit',
+    })
     expect(bench.bmc(1, { kind: 'read', session })).toMatchObject({ ok: true })
   })
 

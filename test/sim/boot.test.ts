@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { FunctionValue, SystemBoot } from '../../agent/core/blade.ts'
 import { parseId } from '../../agent/core/addresses.ts'
+import type { FunctionValue, SystemBoot } from '../../agent/core/blade.ts'
 import { Bench, iqn, mac, timings, wwn } from './bench.ts'
 
 const target = wwn('50:06:01:60:3b:20:11:22')
@@ -49,7 +49,10 @@ describe('a blade boots', () => {
     bench.write(1, { 'mezz1:1-a': fc })
     order(bench, { mode: 'uefi', order: ['mezz1:1-a'] })
     bench.boot(1, 1)
-    expect(bench.boots(1)[0]).toMatchObject({ booted: { from: 'nothing' }, tried: [`mezz1:1-a: no target lets ${initiator} in`] })
+    expect(bench.boots(1)[0]).toMatchObject({
+      booted: { from: 'nothing' },
+      tried: [`mezz1:1-a: no target lets ${initiator} in`],
+    })
     bench.do({ do: 'san', luns: mask([initiator]) })
     bench.power(1, 'reset')
     bench.wait(timings.postMs)
@@ -61,7 +64,10 @@ describe('a blade boots', () => {
     bench.write(1, { 'mezz1:2-a': { ...fc, wwpn: wwn('50:06:0b:00:00:c2:62:02') } })
     order(bench, { mode: 'uefi', order: ['mezz1:2-a'] })
     bench.boot(1)
-    expect(bench.boots(1)[0]).toMatchObject({ booted: { from: 'nothing' }, tried: ['mezz1:2-a: its interconnect carries no fc'] })
+    expect(bench.boots(1)[0]).toMatchObject({
+      booted: { from: 'nothing' },
+      tried: ['mezz1:2-a: its interconnect carries no fc'],
+    })
   })
 
   it('from an iSCSI target only with the secret that the target demands', () => {
@@ -84,7 +90,11 @@ describe('a blade boots', () => {
     bench.do({ do: 'san', luns: [{ target: disks, initiators: [name], chap: { user: 'web', secret: 'right horse' } }] })
     order(bench, { mode: 'uefi', order: ['lom:1-b'] })
     const bootsWith = (secrets: readonly string[]) => {
-      bench.write(1, { 'lom:1-b': value }, secrets.map((each) => ({ key: 'lom:1-b', which: 'chap' as const, value: each })))
+      bench.write(
+        1,
+        { 'lom:1-b': value },
+        secrets.map((each) => ({ key: 'lom:1-b', which: 'chap' as const, value: each })),
+      )
       bench.boot(1, bench.boots(1).length + 1)
       const from = bench.boots(1).at(-1)?.booted.from
       bench.power(1, 'off')
@@ -111,7 +121,10 @@ describe('a blade boots', () => {
     bench.do({ do: 'san', pxe: ['00:17:a4:77:00:99'] })
     bench.power(1, 'reset')
     bench.wait(timings.postMs)
-    expect(bench.boots(1)[1]).toMatchObject({ booted: { from: 'local' }, tried: [`lom:1-a: no boot server answers ${address}`] })
+    expect(bench.boots(1)[1]).toMatchObject({
+      booted: { from: 'local' },
+      tried: [`lom:1-a: no boot server answers ${address}`],
+    })
   })
 
   it('once from where an override says, always until it is taken back, and not at all in a POST that halted', () => {

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { type BladeStep, Fault } from '../../agent/controller/hardware/driver.ts'
 import { functionsOf, isBare } from '../../agent/core/blade.ts'
 import type { BladeFault } from '../../agent/sim/chassis.ts'
-import { driverConformance } from '../conformance/driver.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
 import { duplicates } from '../../agent/sim/log.ts'
 import { newWorld } from '../../agent/sim/world.ts'
+import { driverConformance } from '../conformance/driver.ts'
 import { mac, timings } from './bench.ts'
 import { inMemoryHardware } from './in-memory.ts'
 import { inMemoryRig } from './in-memory-rig.ts'
@@ -14,7 +14,13 @@ import { VirtualClock } from './virtual-clock.ts'
 
 const { signal } = new AbortController()
 const value = { role: 'nic' as const, mac: mac('00:17:a4:77:00:02') }
-const write: BladeStep = { kind: 'write', bay: 1, profile: 'web-1' as never, functions: [{ key: 'lom:1-a', value }], secrets: [] }
+const write: BladeStep = {
+  kind: 'write',
+  bay: 1,
+  profile: 'web-1' as never,
+  functions: [{ key: 'lom:1-a', value }],
+  secrets: [],
+}
 
 async function begin() {
   const clock = new VirtualClock()
@@ -101,7 +107,8 @@ describe('hardware without a wire', () => {
   it('a barrier takes its place among sessions that others left behind', async () => {
     const { clock, host, driver } = await begin()
     await driver.observe(1, signal)
-    for (let other = 0; other < 3; other++) await host.ask(1, { kind: 'login', user: 'admin', password: 'blade-pw' }, signal)
+    for (let other = 0; other < 3; other++)
+      await host.ask(1, { kind: 'login', user: 'admin', password: 'blade-pw' }, signal)
     await clock.until(driver.apply({ kind: 'barrier', bay: 1 }, signal))
     expect(host.world.slots[1]?.blade?.bmc.sessions).toHaveLength(1)
   })

@@ -4,8 +4,8 @@
  * each BMC, a limit to every wait, changes only for what was looked at in the same session (W7, W12), and a
  * Fault that says `maybe` when a change was sent and not answered (W2).
  */
-import { parseSerial, parseUuid, type Serial } from '../../agent/core/addresses.ts'
-import type { Bay, Blade, Blindness } from '../../agent/core/blade.ts'
+
+import type { BackplaneReply, BackplaneRequest } from '../../agent/backplane/protocol.ts'
 import {
   type Backplane,
   type BackplaneReading,
@@ -15,7 +15,8 @@ import {
   type Driver,
   Fault,
 } from '../../agent/controller/hardware/driver.ts'
-import type { BackplaneReply, BackplaneRequest } from '../../agent/backplane/protocol.ts'
+import { parseSerial, parseUuid, type Serial } from '../../agent/core/addresses.ts'
+import type { Bay, Blade, Blindness } from '../../agent/core/blade.ts'
 import type { BmcAnswer, BmcPort, BmcRequest, SessionId, WrittenSecret } from '../../agent/sim/bmc.ts'
 import type { Clock } from '../../agent/sim/clock.ts'
 import type { ChassisHost } from '../../agent/sim/host.ts'
@@ -59,7 +60,7 @@ class SessionLost extends Fault {}
 const blindness: { readonly [why in Exclude<Extract<BmcAnswer, { ok: false }>['why'], 'no-session'>]: Blindness } = {
   credentials: 'bmc-refused',
   'session-limit': 'bmc-busy',
-  refused: 'bmc-refused',
+  refused: 'hardware-refused',
   'not-here': 'bmc-silent',
 }
 
@@ -93,17 +94,20 @@ class InMemoryDriver implements Driver {
       if (step.kind === 'barrier') return this.barrier(step.bay, signal)
       const { bay } = step
       const open = this.sessions.get(bay)
-      if (open?.serial === undefined) throw new Fault('bmc-busy', `bay ${bay} was not looked at in an open session; look first`)
+      if (open?.serial === undefined)
+        throw new Fault('session-lost', `bay ${bay} was not looked at in an open session; look first`)
       const request = this.requestOf(step, open.id)
       const { serial } = bladeOf(bay, await this.ask(bay, { kind: 'read', session: open.id }, signal))
-      if (serial !== open.serial) throw new Fault('serial-differs', `the BMC speaks for ${serial} now, not for ${open.serial}`)
+      if (serial !== open.serial)
+        throw new Fault('serial-differs', `the BMC speaks for ${serial} now, not for ${open.serial}`)
       await this.ask(bay, request, signal)
     })
   }
 
   async close(): Promise<void> {
     const never = new AbortController().signal
-    for (const bay of [...this.sessions.keys()]) await this.inTurn(bay, never, () => this.logout(bay, never)).catch(() => undefined)
+    for (const bay of [...this.sessions.keys()])
+      await this.inTurn(bay, never, () => this.logout(bay, never)).catch(() => undefined)
   }
 
   private async look(bay: Bay, signal: AbortSignal): Promise<Blade> {
@@ -133,7 +137,9 @@ class InMemoryDriver implements Driver {
 
   /** All of them are known, or nothing is written. */
   private secretsOf({ functions, secrets }: Extract<BladeStep, { kind: 'write' }>): readonly WrittenSecret[] {
-    const marks = new Map(secrets.map((each): [string, string] => [each.slice(0, each.indexOf('@')), each.slice(each.indexOf('@') + 1)]))
+    const marks = new Map(
+      secrets.map((each): [string, string] => [each.slice(0, each.indexOf('@')), each.slice(each.indexOf('@') + 1)]),
+    )
     return functions.flatMap(({ key, value }) => {
       const chap = value.boot?.via === 'iscsi' ? value.boot.chap : undefined
       const named = [
@@ -143,7 +149,8 @@ class InMemoryDriver implements Driver {
       return named.flatMap(({ which, id }) => {
         if (id === undefined) return []
         const secret = this.options.secret?.(id, marks.get(id))
-        if (secret === undefined) throw new Fault('bmc-refused', `secret ${id} for ${key} is missing; nothing was written`)
+        if (secret === undefined)
+          throw new Fault('hardware-refused', `secret ${id} for ${key} is missing; nothing was written`)
         return [{ key, which, value: secret }]
       })
     })
@@ -165,7 +172,8 @@ class InMemoryDriver implements Driver {
     for (const end = this.clock.now() + barrierMs; ; ) {
       const { tasks } = await this.ask(bay, { kind: 'tasks', session: begun }, signal)
       if (tasks?.length === 0) return
-      if (this.clock.now() >= end) throw new Fault('bmc-busy', `the BMC of bay ${bay} does not finish what it has under way`)
+      if (this.clock.now() >= end)
+        throw new Fault('bmc-busy', `the BMC of bay ${bay} does not finish what it has under way`)
       await this.pause(taskPollMs, signal)
     }
   }
@@ -209,7 +217,7 @@ class InMemoryDriver implements Driver {
     if (answer.why === 'no-session') {
       // It starts over with a look, and never by itself (W12).
       this.sessions.delete(bay)
-      throw new SessionLost('bmc-busy', `bay ${bay}: ${answer.message}`)
+      throw new SessionLost('session-lost', `bay ${bay}: ${answer.message}`)
     }
     throw new Fault(blindness[answer.why], `bay ${bay}: ${answer.message}`)
   }

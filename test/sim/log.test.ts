@@ -8,7 +8,14 @@ const serial = (text: string): Serial => {
   if (parsed === undefined) throw new Error('no serial')
   return parsed
 }
-const entry = (at: number, kind: 'live' | 'dark', blade: string, fn: string, address: string, which: AddressKind = 'mac'): LogEntry => ({
+const entry = (
+  at: number,
+  kind: 'live' | 'dark',
+  blade: string,
+  fn: string,
+  address: string,
+  which: AddressKind = 'mac',
+): LogEntry => ({
   at,
   kind,
   bay: 1,

@@ -172,7 +172,10 @@ describe('when a setting takes effect', () => {
     const first: FunctionValue = { role: 'nic', mac: mac('00:17:a4:77:00:10') }
     const second: FunctionValue = { role: 'nic', mac: mac('00:17:a4:77:00:11') }
     bench.write(1, { 'lom:1-a': first })
-    expect(bench.fn(1, 'lom:1-a')).toMatchObject({ pending: first, applied: { mac: bench.fn(1, 'lom:1-a').factory.mac } })
+    expect(bench.fn(1, 'lom:1-a')).toMatchObject({
+      pending: first,
+      applied: { mac: bench.fn(1, 'lom:1-a').factory.mac },
+    })
     bench.boot(1)
     expect(bench.fn(1, 'lom:1-a').pending).toBeUndefined()
     expect(bench.fn(1, 'lom:1-a').applied).toEqual(first)
@@ -207,7 +210,8 @@ describe('when a setting takes effect', () => {
     bench.wait(timings.bmcBootMs)
     bench.boot(1)
     const value: FunctionValue = { role: 'nic', mac: mac('00:17:a4:77:00:13') }
-    const told = () => bench.log.filter((entry) => (entry.kind === 'live' || entry.kind === 'dark') && entry.address === value.mac)
+    const told = () =>
+      bench.log.filter((entry) => (entry.kind === 'live' || entry.kind === 'dark') && entry.address === value.mac)
     bench.write(1, { 'lom:1-v': value })
     expect(told().map(({ kind }) => kind)).toEqual(['live'])
     bench.clear(1, 'lom:1-v')

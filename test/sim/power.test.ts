@@ -258,10 +258,16 @@ describe('AC, cuts and hands', () => {
     bench.boot(1)
     bench.do({ do: 'ac', on: false })
     expect(bench.backplane({ do: 'read' })).toBeUndefined()
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: false, why: 'not-here' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({
+      ok: false,
+      why: 'not-here',
+    })
     bench.do({ do: 'ac', on: true })
     expect(bench.slot(1)).toMatchObject({ powerGood: false })
-    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({ ok: false, why: 'not-here' })
+    expect(bench.bmc(1, { kind: 'login', user: 'admin', password: 'blade-pw' })).toMatchObject({
+      ok: false,
+      why: 'not-here',
+    })
     bench.wait(timings.bmcBootMs)
     expect(bench.read(1)).toMatchObject({ power: 'off', boots: 0 })
   })
@@ -278,7 +284,10 @@ describe('AC, cuts and hands', () => {
 
   it('a board without a power cut says so, and what hands can do', () => {
     const bench = new Bench({ hardware: withoutLatch })
-    expect(bench.backplane({ do: 'cut', bay: 1 })).toMatchObject({ ok: false, error: expect.stringContaining('pull the blade of bay 1') })
+    expect(bench.backplane({ do: 'cut', bay: 1 })).toMatchObject({
+      ok: false,
+      error: expect.stringContaining('pull the blade of bay 1'),
+    })
   })
 
   it('a tall blade fills two bays and covers the lower one', () => {
@@ -339,7 +348,13 @@ describe('POST', () => {
     bench.write(1, { 'lom:2-a': { role: 'nic', mac: address, vlan: 30 } })
     bench.boot(1, 42)
     const [record] = bench.boots(1)
-    expect(record).toMatchObject({ bay: 1, serial: bench.serial(1), why: 'bmc-power-on', n: 42, booted: { from: 'local' } })
+    expect(record).toMatchObject({
+      bay: 1,
+      serial: bench.serial(1),
+      why: 'bmc-power-on',
+      n: 42,
+      booted: { from: 'local' },
+    })
     expect(record?.functions.find(({ key }) => key === 'lom:2-a')).toEqual({
       key: 'lom:2-a',
       role: 'nic',

@@ -63,7 +63,19 @@ async function finished(...words: readonly string[]): Promise<{ code: number | n
 
 async function ready(dir: string, ...words: readonly string[]): Promise<{ child: ChildProcess; at: Ready }> {
   const boards = join(root, 'boards')
-  const child = launch('--boards', boards, '--dir', dir, '--port-base', '0', '--bmc-seconds', '0', '--post-seconds', '0', ...words)
+  const child = launch(
+    '--boards',
+    boards,
+    '--dir',
+    dir,
+    '--port-base',
+    '0',
+    '--bmc-seconds',
+    '0',
+    '--post-seconds',
+    '0',
+    ...words,
+  )
   let text = ''
   let complaint = ''
   child.stderr?.on('data', (chunk) => (complaint += String(chunk)))
@@ -77,7 +89,8 @@ async function ready(dir: string, ...words: readonly string[]): Promise<{ child:
   return { child, at }
 }
 
-const world = async (at: Ready) => (await (await fetch(`${at.backDoor}/world`)).json()) as { bays: Record<string, { shows: unknown }> }
+const world = async (at: Ready) =>
+  (await (await fetch(`${at.backDoor}/world`)).json()) as { bays: Record<string, { shows: unknown }> }
 
 describe('chassis-sim', () => {
   it('answers at every bay, at the backplane and at the back door once it says so, and remembers over a kill', async () => {
@@ -95,13 +108,20 @@ describe('chassis-sim', () => {
     await backplane.close()
     const pressed = await fetch(`${first.at.backDoor}/button`, { method: 'POST', body: JSON.stringify({ bay }) })
     expect(await pressed.json()).toEqual({ done: true })
-    expect((await world(first.at)).bays[bay]?.shows).toMatchObject({ powerGood: true, permit: { state: 'spent', n: 1 } })
+    expect((await world(first.at)).bays[bay]?.shows).toMatchObject({
+      powerGood: true,
+      permit: { state: 'spent', n: 1 },
+    })
     writeFileSync(first.at.eeprom, Buffer.concat([Buffer.from('written'), Buffer.alloc(65_529, 0xff)]))
 
     first.child.kill('SIGKILL')
     await once(first.child, 'close')
     const second = await ready(dir)
-    expect((await world(second.at)).bays[bay]?.shows).toEqual({ ...before, powerGood: false, permit: { state: 'denied', n: 0 } })
+    expect((await world(second.at)).bays[bay]?.shows).toEqual({
+      ...before,
+      powerGood: false,
+      permit: { state: 'denied', n: 0 },
+    })
     expect(readFileSync(second.at.eeprom).subarray(0, 7).toString()).toBe('written')
 
     second.child.kill('SIGTERM')

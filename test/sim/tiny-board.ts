@@ -108,7 +108,12 @@ export const tinyBoard: ChassisBoard = {
       slots,
     },
   ],
-  backplane: { permitLatch: true, powerCut: true, acLossReported: true, eeprom: { bytes: 65_536, pageBytes: 128, pageMs: 5 } },
+  backplane: {
+    permitLatch: true,
+    powerCut: true,
+    acLossReported: true,
+    eeprom: { bytes: 65_536, pageBytes: 128, pageMs: 5 },
+  },
   postLimitSeconds: 120,
   blades: [
     { product: 'Blade', form: 'half', adapters: { lom: 'aux-card', mezz1: 'fc-card' } },
@@ -129,5 +134,9 @@ export const tinyHardware: Hardware = {
 /** A board that can not hold a blade back (W3). */
 export const withoutLatch: Hardware = {
   ...tinyHardware,
-  board: { ...tinyBoard, id: 'tiny-no-latch', backplane: { ...tinyBoard.backplane, permitLatch: false, powerCut: false } },
+  board: {
+    ...tinyBoard,
+    id: 'tiny-no-latch',
+    backplane: { ...tinyBoard.backplane, permitLatch: false, powerCut: false },
+  },
 }

@@ -433,6 +433,8 @@ const events: { [Kind in Event['kind']]: Arbitrary<Event> } = {
       type: words,
       message: words,
       revision: wide,
+      incarnation,
+      term: wide,
     },
     {
       timeMs: wide,
@@ -459,6 +461,7 @@ export const presence: Arbitrary<Presence> = record({
   publicKey: words,
   epoch: wide,
   revision: wide,
+  term: wide,
   uptimeMs: wide,
 })
 
@@ -467,14 +470,12 @@ const accepted: Arbitrary<Accepted> = record(
   { bay, given: allocation, profile: id<'Profile'>() },
 )
 const violation = record({ field: words, say: words })
+const refusal = record({ reason, say: words }, { violations: fc.array(violation, { minLength: 1, maxLength: 3 }) })
 
 const outcomes: { [Kind in Outcome['kind']]: Arbitrary<Outcome> } = {
   refused: record(
-    {
-      kind: kind('refused'),
-      refusal: record({ reason, say: words }, { violations: fc.array(violation, { minLength: 1, maxLength: 3 }) }),
-    },
-    { retryAfterMs: wide },
+    { kind: kind('refused'), refusal },
+    { others: fc.array(refusal, { minLength: 1, maxLength: 3 }), retryAfterMs: wide },
   ),
   accepted: record(
     { kind: kind('accepted'), accepted, copies, singleCopy: fc.boolean() },

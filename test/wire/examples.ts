@@ -475,6 +475,8 @@ export const events: Record<string, Event> = {
     who: { door: 'mqtt', client: 'ironic-1' },
     request: 'my-first-try',
     revision: 12,
+    incarnation,
+    term: 1,
   },
   'bmc-lost': {
     kind: 'event',
@@ -487,6 +489,8 @@ export const events: Record<string, Event> = {
     bay: 5,
     reason: 'bmc-silent',
     revision: 12,
+    incarnation,
+    term: 1,
   },
   gap: { kind: 'gap', from: 3, to: 17 },
 }
@@ -504,6 +508,7 @@ export const presences: { readonly [name: string]: Presence } = {
     publicKey: '',
     epoch: 4,
     revision: 12,
+    term: 1,
     uptimeMs: 81_500,
   },
   gone: {
@@ -518,6 +523,7 @@ export const presences: { readonly [name: string]: Presence } = {
     publicKey: '',
     epoch: 0,
     revision: 0,
+    term: 0,
     uptimeMs: 0,
   },
 }
@@ -543,6 +549,18 @@ export const outcomes: Record<Outcome['kind'], readonly Outcome[]> = {
       },
     },
     { kind: 'refused', refusal: { reason: 'busy', say: '256 requests are waiting; try again' }, retryAfterMs: 500 },
+    {
+      kind: 'refused',
+      refusal: { reason: 'bay-taken', say: 'bay 3 holds web-02; unassign it first' },
+      others: [
+        { reason: 'blade-powered', say: 'blade 3 is on; power bay 3 off first, or say when next-off' },
+        {
+          reason: 'oversubscribed',
+          say: 'connections san-a and lan-a ask 12000 Mb/s of port 1 of lom:1, which has 10000',
+          violations: [{ field: 'profile.connections[1].bandwidth.min_mbps', say: 'the port has 4000 Mb/s left' }],
+        },
+      ],
+    },
   ],
   accepted: [
     { kind: 'accepted', accepted, copies: ['flash', 'eeprom'], singleCopy: false },

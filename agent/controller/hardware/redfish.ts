@@ -120,7 +120,7 @@ export function redfishDriver(options: RedfishOptions): Driver {
         }
         const session = bmc.session
         if (session?.seen === undefined)
-          throw new Fault('bmc-busy', `bay ${step.bay} was not looked at in an open session; look first`)
+          throw new Fault('session-lost', `bay ${step.bay} was not looked at in an open session; look first`)
         return change(session, session.seen, step, options.secret)
       }),
 

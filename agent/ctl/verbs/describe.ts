@@ -2,12 +2,12 @@
 import type { PartState } from '../../core/reply.ts'
 import type { BayView, ChassisView, FunctionView, PoolView, ProfileView, Shown } from '../../core/views.ts'
 import { Usage } from '../arguments.ts'
+import { acceptedLines } from '../changing.ts'
 import type { Client } from '../client.ts'
 import { type Context, mirror, type Verb } from '../context.ts'
 import { type Exit, exitOf, exits } from '../exits.ts'
 import { duration, field, plain, table } from '../print.ts'
 import { addressWords, bladeWords, refusalLines, sourceWords, stateWords } from '../say.ts'
-import { acceptedLines } from '../changing.ts'
 
 const kinds = ['bay', 'profile', 'pool', 'chassis'] as const
 
@@ -33,15 +33,16 @@ export const describe: Verb = {
 function partWords(context: Context): string {
   const { words } = context
   const kind = words.choice('thing', kinds)
-  const name =
-    kind === 'chassis' ? kind : kind === 'bay' ? `bay-${words.take('the bay')}` : `${kind}-${words.id(kind)}`
+  const name = kind === 'chassis' ? kind : kind === 'bay' ? `bay-${words.take('the bay')}` : `${kind}-${words.id(kind)}`
   words.end()
   if (kind === 'bay' && !/^bay-[1-9]\d*$/.test(name)) throw new Usage(`'${name.slice(4)}' is no bay; say its number`)
   return name
 }
 
 function missing(context: Context, client: Client, name: string): Exit {
-  return context.fail(`chassis ${client.chassis} shows no ${name.replace('-', ' ')}; chassisctl get lists what there is`)
+  return context.fail(
+    `chassis ${client.chassis} shows no ${name.replace('-', ' ')}; chassisctl get lists what there is`,
+  )
 }
 
 function lines(client: Client, { part, revision }: PartState): readonly string[] {
@@ -108,7 +109,10 @@ function profile({ profile: spec, given, token, revision, bay: at, inSync, inDou
     ...field('affinity', spec.affinity),
     ...(spec.uuid ? field('UUID', spec.uuid) : []),
     ...(spec.serial ? field('serial', spec.serial) : []),
-    ...field('boot', `${spec.boot.mode}: ${spec.boot.order.map(({ target }) => target).join(', ') || 'as the firmware says'}`),
+    ...field(
+      'boot',
+      `${spec.boot.mode}: ${spec.boot.order.map(({ target }) => target).join(', ') || 'as the firmware says'}`,
+    ),
     ...field('revision', `${revision}, fencing token ${token}`),
     ...inDoubt.flatMap(({ bay: where, serial }) => field('in doubt', `bay ${where}, blade ${serial ?? 'unknown'}`)),
     ...spec.connections.flatMap((connection) => [
@@ -121,12 +125,17 @@ function profile({ profile: spec, given, token, revision, bay: at, inSync, inDou
 function pool({ spec, counts, entries, more }: PoolView): readonly string[] {
   const { range } = spec
   const words =
-    range.by === 'preset' ? `${range.preset} ${range.index}` : `${range.count} from ${range.first}${range.pairs ? ', in pairs' : ''}`
+    range.by === 'preset'
+      ? `${range.preset} ${range.index}`
+      : `${range.count} from ${range.first}${range.pairs ? ', in pairs' : ''}`
   const { free, inUse, external, excluded, quarantined } = counts
   return [
     ...field('pool', `${spec.id}, ${spec.kind}`),
     ...field('range', words),
-    ...field('entries', `${free} free, ${inUse} in use, ${external} external, ${excluded} excluded, ${quarantined} quarantined`),
+    ...field(
+      'entries',
+      `${free} free, ${inUse} in use, ${external} external, ${excluded} excluded, ${quarantined} quarantined`,
+    ),
     ...(entries.length === 0
       ? []
       : table(
@@ -210,7 +219,11 @@ function explain(context: Context, what: string, { inSync, findings, inDoubt }: 
   return exits.ok
 }
 
-function whyProfile(context: Context, client: Client, { profile: { id }, bay: at, inSync, inDoubt }: ProfileView): Exit {
+function whyProfile(
+  context: Context,
+  client: Client,
+  { profile: { id }, bay: at, inSync, inDoubt }: ProfileView,
+): Exit {
   const own = client.state.all('bay').find(({ bay: number }) => number === at)
   if (own) return explain(context, `profile ${id} in bay ${own.bay}`, own)
   if (context.format !== 'table') context.json([])

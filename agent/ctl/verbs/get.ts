@@ -1,7 +1,8 @@
 /** `get`: lists of what the chassis shows, one line each; with --watch a line more whenever one of them changes. */
-import type { Event, PoolView, ProfileView } from '../../core/views.ts'
-import { partName, type BayView, type ControllerView, type HealthView, type Part } from '../../core/views.ts'
+
 import type { PartState, ReasonRow } from '../../core/reply.ts'
+import type { Event, PoolView, ProfileView } from '../../core/views.ts'
+import { type BayView, type ControllerView, type HealthView, type Part, partName } from '../../core/views.ts'
 import { readBays, readId, Usage } from '../arguments.ts'
 import type { Client } from '../client.ts'
 import type { Context, Verb } from '../context.ts'
@@ -80,9 +81,7 @@ type Listed = Exclude<Part['part'], 'chassis'>
 /** Parts of one kind; `wanted` empty: all of them. */
 async function parts(context: Context, kind: Listed, wanted: ReadonlySet<string>): Promise<Exit> {
   const client = await context.loaded()
-  const states = client.state
-    .states(kind)
-    .filter(({ part }) => wanted.size === 0 || wanted.has(partName(part)))
+  const states = client.state.states(kind).filter(({ part }) => wanted.size === 0 || wanted.has(partName(part)))
   const seen = new Set(states.map(({ part }) => partName(part)))
   const missing = [...wanted].filter((name) => !seen.has(name))
   if (context.has('watch')) return follow(context, client, kind, wanted, states)
@@ -107,7 +106,8 @@ async function follow(
   const asTable = list(kind, states)
   if (context.format === 'table') context.line(...asTable)
   else for (const state of states) show([], state)
-  const limit = context.settings.timeoutMs === undefined ? undefined : timer(context.settings.timeoutMs, context.io.signal)
+  const limit =
+    context.settings.timeoutMs === undefined ? undefined : timer(context.settings.timeoutMs, context.io.signal)
   const shown = new Map(states.map((state) => [partName(state.part), JSON.stringify(state.part)]))
   for await (const { name, state } of client.watch(limit ?? context.io.signal)) {
     if (!name.startsWith(kind) || (wanted.size > 0 && !wanted.has(name))) continue
@@ -240,7 +240,11 @@ function health({ supplies, fans, temperatures, frus }: HealthView): readonly st
       celsius > limit ? 'hot' : 'ok',
       `${celsius} °C of ${limit} °C`,
     ]),
-    ...frus.map(({ where, product, serial, part }) => [`part ${plain(where)}`, 'there', plain(`${product} ${part} ${serial}`)]),
+    ...frus.map(({ where, product, serial, part }) => [
+      `part ${plain(where)}`,
+      'there',
+      plain(`${product} ${part} ${serial}`),
+    ]),
   ]
   return table([{ head: 'WHAT', shrinks: 'cut' }, { head: 'STATE' }, { head: 'READING', shrinks: 'wrap' }], rows)
 }
@@ -251,7 +255,9 @@ async function allChassis(context: Context): Promise<Exit> {
   const { chassis: only } = context.settings
   const all = [...found].filter(([id]) => only === undefined || id === only).sort(([a], [b]) => a.localeCompare(b))
   if (context.format !== 'table') {
-    context.json(all.map(([chassis, presence]) => ({ chassis, ...(presence === 'unknown' ? { unread: true } : presence) })))
+    context.json(
+      all.map(([chassis, presence]) => ({ chassis, ...(presence === 'unknown' ? { unread: true } : presence) })),
+    )
     return exits.ok
   }
   const head: readonly Column[] = [
@@ -277,7 +283,10 @@ async function events(context: Context): Promise<Exit> {
   const last = context.number('last') ?? (since === undefined ? 20 : Number.POSITIVE_INFINITY)
   const client = await context.client()
   const kept: Event[] = []
-  for await (const event of listEvents((query) => client.request(query, { timeoutMs: context.limit('15s') }), since ?? 0)) {
+  for await (const event of listEvents(
+    (query) => client.request(query, { timeoutMs: context.limit('15s') }),
+    since ?? 0,
+  )) {
     kept.push(event)
     if (kept.length > last) kept.shift()
   }
@@ -323,7 +332,12 @@ async function reasons(context: Context, names: readonly string[]): Promise<Exit
     { head: 'DO', shrinks: 'wrap' },
   ]
   if (context.format === 'table')
-    context.line(...table(head, rows.map(({ number, type, name, remedy }) => [String(number), type, name, remedy])))
+    context.line(
+      ...table(
+        head,
+        rows.map(({ number, type, name, remedy }) => [String(number), type, name, remedy]),
+      ),
+    )
   else context.json(rows)
   return exits.ok
 }

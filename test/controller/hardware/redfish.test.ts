@@ -228,11 +228,12 @@ describe('the Redfish driver', () => {
       [
         200,
         '{"Boot@Message.ExtendedInfo": [{"MessageId": "Base.1.16.PropertyNotUpdated", "MessageSeverity": "Critical"}]}',
-        'bmc-refused',
+        'hardware-refused',
         true,
       ],
-      [400, '{}', 'bmc-refused', false],
-      [409, '{"error": {"code": "Base.1.16.GeneralError", "message": "no permit"}}', 'bmc-refused', false],
+      [400, '{}', 'hardware-refused', false],
+      [403, '{}', 'bmc-refused', false],
+      [409, '{"error": {"code": "Base.1.16.GeneralError", "message": "no permit"}}', 'hardware-refused', false],
       [404, '{}', 'bmc-nonsense', false],
     ] as const) {
       tamper = withBody(status, body)
@@ -285,7 +286,7 @@ describe('the Redfish driver', () => {
     const { driver, bay } = await rigged()
     await driver.observe(bay, calm())
     const failed = await fault(driver.apply({ kind: 'power', bay, action: 'reset' }, calm()))
-    expect(failed).toMatchObject({ blind: 'bmc-refused', maybe: false })
+    expect(failed).toMatchObject({ blind: 'hardware-refused', maybe: false })
     expect(failed.message).toContain('the blade is off')
   })
 

@@ -171,7 +171,7 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
     fail: () => undefined,
     cutAt: 0,
     list: () => step('list', '.', () => [...names.keys()]),
-    read: (name) => step('read', name, () => inodeOf('read', name)copied(.content)),
+    read: (name) => step('read', name, () => copied(inodeOf('read', name).content)),
     open: (name) =>
       step('open', name, () => {
         let inode = names.get(name)

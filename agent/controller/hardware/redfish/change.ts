@@ -60,7 +60,7 @@ export async function change(session: Session, seen: Seen, step: Change, secret:
         .items()
         .map((item) => item.text())
       if (!offered.includes(type))
-        throw new Fault('bmc-refused', `the BMC does not offer ${type}, only ${offered.join(', ')}`)
+        throw new Fault('hardware-refused', `the BMC does not offer ${type}, only ${offered.join(', ')}`)
       return session.change('POST', reset.at('target').parsed(targetPath), { ResetType: type })
     }
   }
@@ -120,7 +120,8 @@ function withSecrets(key: FunctionKey, value: FunctionValue, secret: (id: string
   if (chap === undefined) return body
   const clear = (id: string): string => {
     const text = secret(id)
-    if (text === undefined) throw new Fault('bmc-refused', `secret ${id} for ${key} is missing; nothing was written`)
+    if (text === undefined)
+      throw new Fault('hardware-refused', `secret ${id} for ${key} is missing; nothing was written`)
     return text
   }
   return {

@@ -13,7 +13,7 @@ import type { Answer, Asked, Line } from './line.ts'
 /** The BMC ended our session. What was asked was not done. */
 export class SessionLost extends Fault {
   constructor() {
-    super('bmc-busy', 'the BMC ended our session; the next look opens another')
+    super('session-lost', 'the BMC ended our session; the next look opens another')
     this.name = 'SessionLost'
   }
 }
@@ -190,21 +190,21 @@ function documentOf(answer: Answer, path: string): Field {
   return document
 }
 
-/** Refused here means that the hardware said no; a maybe is for answers that do not say. */
+/** The hardware said no, or the account may not; a maybe is for answers that do not say. */
 function answeredYes(answer: Answer, what: string): void {
   const { status } = answer
   const { say } = readComplaint(answer.json)
   if (status === 200 || status === 201 || status === 204) {
     if (answer.garbled) throw new Fault('bmc-nonsense', `${what}: the answer is not JSON`, true)
     const but = complaintWithin(answer.json)
-    if (but !== undefined) throw new Fault('bmc-refused', `${what}: done in part only: ${but}`, true)
+    if (but !== undefined) throw new Fault('hardware-refused', `${what}: done in part only: ${but}`, true)
     return
   }
   if (status === 401) throw new SessionLost()
   const said = `${what}: ${status} ${say}`.trim()
   // 501 and the 4xx are definite: nothing was done.
   if (status === 404) throw new Fault('bmc-nonsense', said)
-  if ((status >= 400 && status < 500) || status === 501) throw new Fault('bmc-refused', said)
+  if ((status >= 400 && status < 500) || status === 501) throw new Fault(blindness(answer, 'hardware-refused'), said)
   throw new Fault(blindness(answer, 'bmc-nonsense'), said, true)
 }
 

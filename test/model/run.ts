@@ -1,0 +1,361 @@
+/**
+ * One chassis under test: the rack, the agent's loop over the real `decide`, `planBay` and `evolve`, and what may never
+ * be true of both together. Plain data from event to event, so that a search can go back to any moment. `rules` is what
+ * the broken variants break; the rules as built are `built`.
+ */
+import { decide } from '../../agent/core/decide.ts'
+import { type Bay, canonical, functionsOf, type Observed, type Sight, type Slot, type Step, type Blade, afterNextPost } from '../../agent/core/blade.ts'
+import type { Hardware } from '../../agent/core/board.ts'
+import type { Command, Envelope } from '../../agent/core/command.ts'
+import { type BayPlan, planBay } from '../../agent/core/plan.ts'
+import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
+import type { Accepted, BayState, State } from '../../agent/core/state.ts'
+import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
+
+/** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
+export type Fate = 'obeyed' | 'late' | 'unheard' | 'lost' | 'refused'
+
+export type Event =
+  | { readonly is: 'tend'; readonly bay: Bay; readonly fate: Fate; readonly amid?: Mishap; readonly after?: Mishap | Command }
+  | { readonly is: 'mishap'; readonly mishap: Mishap }
+  | { readonly is: 'command'; readonly command: Command; readonly durable: boolean }
+  | { readonly is: 'sync' }
+  | { readonly is: 'restart' }
+  | { readonly is: 'wait'; readonly seconds: number }
+
+export interface Rules {
+  readonly planBay: typeof planBay
+  /** `off-then-bare`: power and latch are read before the adapters (W1 says after). */
+  readonly look: 'bare-then-off' | 'off-then-bare'
+  /** `believed`: a command without an answer counts as answered (W2 says it is pending). */
+  readonly silence: 'pending' | 'believed'
+  /** `kept`: a plan made from a look is carried out although a command for the bay came in since. */
+  readonly oldPlan: 'dropped' | 'kept'
+}
+export const built: Rules = { planBay, look: 'bare-then-off', silence: 'pending', oldPlan: 'dropped' }
+
+interface Touch {
+  readonly pending: boolean
+  readonly serial?: string
+  readonly power?: { readonly action: 'on' | 'off' | 'shutdown' | 'reset'; readonly at: number }
+  readonly policyAt?: number
+  readonly secrets: readonly string[]
+  readonly cut: boolean
+}
+
+export interface Run {
+  readonly rack: Rack
+  readonly durable: State
+  readonly head: State
+  readonly observed: Observed
+  readonly touches: { readonly [bay: Bay]: Touch }
+  readonly clock: number
+  /** Bays whose blade a command said to switch off, reset or cut, since it last came on. */
+  readonly told: readonly Bay[]
+  /** Bays whose wanted power a command changed to on since their blade was last on. */
+  readonly wantedOn: readonly Bay[]
+  readonly acknowledged: readonly { readonly request: string; readonly accepted: Accepted }[]
+  readonly unsynced: readonly { readonly request: string; readonly accepted: Accepted }[]
+  readonly requests: number
+}
+
+/** Something that may never happen, happened. */
+export class Broken extends Error {}
+
+const freshTouch: Touch = { pending: true, secrets: [], cut: false }
+
+export function begin(state: State, rack: Rack, observed: Observed): Run {
+  const none = { told: [], wantedOn: [], acknowledged: [], unsynced: [], requests: 0 }
+  return { rack, durable: state, head: state, observed, touches: {}, clock: 0, ...none }
+}
+
+export interface Lab {
+  readonly hardware: Hardware
+  readonly rules: Rules
+  /** Told of every record, step and answer; for counting what was exercised. */
+  readonly tally?: (what: string) => void
+}
+
+export function step(run: Run, event: Event, lab: Lab): Run {
+  const next = advance(run, event, lab)
+  checkDuplicates(next)
+  return next
+}
+
+function advance(run: Run, event: Event, lab: Lab): Run {
+  switch (event.is) {
+    case 'mishap':
+      return suffer(run, event.mishap, lab)
+    case 'command':
+      return obey(run, event.command, event.durable, lab)
+    case 'sync':
+      return sync(run)
+    case 'restart': {
+      const durable: State = JSON.parse(JSON.stringify(run.durable))
+      return { ...run, durable, head: durable, unsynced: [], touches: {}, observed: { ...run.observed, bays: {} } }
+    }
+    case 'wait':
+      return { ...run, clock: run.clock + event.seconds, rack: aged(run.rack, event.seconds) }
+    case 'tend':
+      return tend(run, event, lab)
+  }
+}
+
+const sync = (run: Run): Run => ({
+  ...run,
+  durable: run.head,
+  acknowledged: [...run.acknowledged, ...run.unsynced],
+  unsynced: [],
+})
+
+function aged(rack: Rack, seconds: number): Rack {
+  const seats = Object.entries(rack.seats).map(([bay, seat]): [string, Seat] => [
+    bay,
+    seat.blade ? { ...seat, blade: { ...seat.blade, stageSeconds: seat.blade.stageSeconds + seconds } } : seat,
+  ])
+  return { ...rack, seats: Object.fromEntries(seats) }
+}
+
+// ── The world ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+function suffer(run: Run, mishap: Mishap, lab: Lab): Run {
+  const rack = happen(run.rack, mishap, lab.hardware)
+  if (rack === run.rack) return run
+  lab.tally?.(`mishap ${mishap.it}`)
+  return turned(run, { ...run, rack }, lab)
+}
+
+/** After anything that may have switched blades on or off: I3, and which commands are used up. */
+function turned(before: Run, after: Run, lab: Lab): Run {
+  let { told, wantedOn } = after
+  for (const [number, seat] of Object.entries(after.rack.seats)) {
+    const bay = Number(number)
+    const old = before.rack.seats[bay]?.blade
+    const was = old?.serial === seat.blade?.serial ? (old?.power ?? 'off') : 'off'
+    const is = seat.blade?.power ?? 'off'
+    if (was === is) continue
+    if (seat.blade && is === 'on') {
+      lab.tally?.('power-on')
+      if (seat.latch !== 'none') checkIdentity(after.durable, bay, seat.blade, seat.latch.n)
+      told = told.filter((each) => each !== bay)
+      wantedOn = wantedOn.filter((each) => each !== bay)
+    }
+  }
+  return { ...after, told, wantedOn }
+}
+
+/** I3: behind a latch, a blade comes up as what it was armed as, and as nothing else. */
+function checkIdentity(state: State, bay: Bay, blade: Blade, n: number): void {
+  const life = state.bays[bay]?.life
+  if (!life || life.serial !== blade.serial || life.n !== n) throw new Broken(`I3: blade ${blade.serial} came on in bay ${bay} without an arming of its own`)
+  const given = life.profile === undefined ? [] : Object.values(state.profiles[life.profile]?.given ?? {}).flatMap((set) => Object.values(set))
+  const wears = [...new Set(worn(blade))].sort()
+  if (canonical(wears) !== canonical([...new Set<string>(given)].sort())) {
+    throw new Broken(`I3: bay ${bay} was armed as ${life.profile ?? 'nothing'} and came on with ${wears.join(' ') || 'factory values'}`)
+  }
+}
+
+/** I1, from the hardware's side: no address is in use on two blades. */
+function checkDuplicates({ rack }: Run): void {
+  for (const [address, blades] of live(rack)) {
+    if (new Set(blades).size > 1) throw new Broken(`I1: ${address} is live on ${blades.join(' and ')}`)
+  }
+}
+
+// ── The agent ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+function obey(run: Run, command: Command, durable: boolean, lab: Lab): Run {
+  const { head: state, observed } = run
+  const request = `request-${run.requests}`
+  const who = { door: 'mqtt', client: 'tester' } as unknown as Envelope['who']
+  const envelope: Envelope = { who, request, content: request, dryRun: false }
+  const world = { state, observed, hardware: lab.hardware, moment: { bootId: 'boot', uptimeMs: run.clock * 1000 } }
+  const decision = decide(world, command, envelope)
+  if (decision.is !== 'accepted') {
+    lab.tally?.(decision.is === 'refused' ? `refused ${decision.refusals[0].reason}` : 'repeat')
+    return run
+  }
+  const { record } = decision
+  if (record.accepted.changed) lab.tally?.(`accepted ${command.kind}`)
+  const head = evolve(state, record)
+  const bays = record.changes.flatMap((change) => ('bay' in change ? [change.bay] : []))
+  const off = record.changes.flatMap((change) =>
+    'set' in change && (change.set === 'stopping' || change.set === 'one-shot') ? [change.bay] : [],
+  )
+  const on = record.changes.flatMap((change) => ('set' in change && change.set === 'power' && change.power === 'on' ? [change.bay] : []))
+  const next: Run = {
+    ...run,
+    head,
+    requests: run.requests + 1,
+    told: [...run.told, ...off],
+    wantedOn: [...run.wantedOn.filter((bay) => !bays.includes(bay)), ...on.filter((bay) => run.rack.seats[bay]?.blade?.power !== 'on')],
+    unsynced: [...run.unsynced, { request, accepted: record.accepted }],
+  }
+  return durable ? sync(next) : next
+}
+
+function commit(run: Run, observation: Observation, lab: Lab): Run {
+  lab.tally?.(`saw ${observation.saw}`)
+  checkTruth(run, observation)
+  const record: StoreRecord = { kind: 'observation', observation }
+  return sync({ ...run, head: evolve(run.head, record) })
+}
+
+/** What is recorded as let go is dark in truth, and a word of the operator outlives what was seen before it. */
+function checkTruth({ rack, wantedOn, head }: Run, seen: Observation): void {
+  // A board without a latch may give a start up as not come, and says so (W26).
+  if (seen.saw === 'off' && seen.power === 'off' && !seen.unexplained && wantedOn.includes(seen.bay)) {
+    throw new Broken(`I2: bay ${seen.bay} was told to power on, and that was forgotten`)
+  }
+  if (seen.saw !== 'let-go') return
+  const blade = Object.values(rack.seats).find((seat) => seat.blade?.serial === seen.serial)?.blade
+  if (!blade) return
+  for (const profile of seen.profiles) {
+    if (seen.kept.includes(profile)) continue
+    const given = Object.values(head.profiles[profile]?.given ?? {}).flatMap((set) => Object.values(set)) as string[]
+    const next = functionsOf(blade).flatMap((fn) => {
+      const { mac, wwpn, wwnn, iqn } = afterNextPost(fn)
+      return [mac, wwpn, wwnn, iqn]
+    })
+    const use = blade.power === 'on' ? worn(blade) : []
+    if ([...next, ...use].some((address) => address !== undefined && given.includes(address))) {
+      throw new Broken(`I1: ${profile} was recorded as let go by ${seen.serial}, which still has its addresses`)
+    }
+  }
+}
+
+function touchOf(run: Run, bay: Bay): Touch {
+  return run.touches[bay] ?? freshTouch
+}
+
+const touched = (run: Run, bay: Bay, touch: Touch): Run => ({ ...run, touches: { ...run.touches, [bay]: touch } })
+
+/** One round of a bay: look in two halves, then note or step; the world may move in between. */
+function tend(run: Run, { bay, fate, amid, after }: Extract<Event, { is: 'tend' }>, lab: Lab): Run {
+  const basis = run.head.bays[bay]
+  const first = run.rack.seats[bay]
+  if (!first) return run
+  let now = amid ? suffer(run, amid, lab) : run
+  const second = now.rack.seats[bay] as Seat
+  now = look(now, bay, first, second, lab)
+  if (after) now = 'it' in after ? suffer(now, after, lab) : obey(now, after, true, lab)
+  return act(now, bay, basis, fate, lab)
+}
+
+function look(run: Run, bay: Bay, first: Seat, second: Seat, { rules }: Lab): Run {
+  let touch = touchOf(run, bay)
+  const slot: Slot = rules.look === 'off-then-bare' ? slotOf(first) : slotOf(second)
+  const present = slot.presence === 'present' ? slot : undefined
+  if (!present || (touch.serial !== undefined && touch.serial !== present.serial)) {
+    touch = { pending: false, secrets: [], cut: false }
+  }
+  if (present) touch = { ...touch, serial: present.serial }
+  const still = rules.look === 'off-then-bare' || canonical(slotOf(first)) === canonical(slotOf(second))
+  const [adapters, power] = rules.look === 'off-then-bare' ? [second, first] : [first, second]
+  const readable = present && !touch.pending && second.bmc === 'answers' && still && adapters.blade && power.blade
+  const blade: Sight['blade'] = !present
+    ? 'empty'
+    : readable && adapters.blade && power.blade
+      ? { ...power.blade, ...power.lag, adapters: adapters.blade.adapters, shown: adapters.blade.shown }
+      : 'unknown'
+  const seconds = (at: number) => run.clock - at
+  const sight: Sight = {
+    slot,
+    blade,
+    ...(blade === 'unknown' && { blind: 'bmc-silent' as const }),
+    pending: present !== undefined && touch.pending,
+    asked: {
+      secrets: touch.secrets,
+      cut: touch.cut,
+      ...(touch.power && { power: { action: touch.power.action, secondsAgo: seconds(touch.power.at) } }),
+      ...(touch.policyAt !== undefined && { policy: { secondsAgo: seconds(touch.policyAt) } }),
+    },
+  }
+  return touched({ ...run, observed: { ...run.observed, bays: { ...run.observed.bays, [bay]: sight } } }, bay, touch)
+}
+
+/** What is to be done about a bay now; for telling whether all is still. */
+export const planOf = (run: Run, bay: Bay, { hardware, rules }: Lab): BayPlan => rules.planBay(run.durable, bay, run.observed, hardware)
+
+function act(run: Run, bay: Bay, basis: BayState | undefined, fate: Fate, lab: Lab): Run {
+  // A plan stands only while nobody has said anything new about the bay since the look began.
+  if (lab.rules.oldPlan === 'dropped' && run.head.bays[bay] !== basis) return run
+  const plan = planOf(run, bay, lab)
+  if (plan.note) {
+    let noted = commit(run, plan.note, lab)
+    if (plan.note.saw === 'off' || plan.note.saw === 'left') {
+      const { power: _, ...rest } = touchOf(noted, bay)
+      noted = touched(noted, bay, { ...rest, secrets: [] })
+    }
+    return plan.next ? take(noted, plan.next, fate, lab) : noted
+  }
+  let now = run
+  for (const each of plan.steps) {
+    now = take(now, each, fate, lab)
+    if (fate !== 'obeyed') return now
+  }
+  return now
+}
+
+const onBackplane = (step: Step) => ['withdraw', 'permit', 'cut', 'locate'].includes(step.kind)
+
+function take(run: Run, step: Step, fate: Fate, lab: Lab): Run {
+  const { bay } = step
+  checkRunning(run, step)
+  lab.tally?.(`step ${step.kind}`)
+  const seat = run.rack.seats[bay] as Seat
+  let touch = touchOf(run, bay)
+  const put = (next: Seat): Run => turned(run, { ...run, rack: { ...run.rack, seats: { ...run.rack.seats, [bay]: next } } }, lab)
+  if (onBackplane(step)) {
+    if (fate === 'lost' || fate === 'refused') return run
+    const done = put(carryOut(seat, step, lab.hardware))
+    if (fate !== 'obeyed' || step.kind !== 'cut') return done
+    const { power: _, ...rest } = touch
+    return touched(done, bay, { ...rest, pending: false, cut: true, secrets: [] })
+  }
+  touch = { ...touch, cut: false }
+  if (step.kind === 'power') touch = { ...touch, power: { action: step.action, at: run.clock } }
+  if (step.kind === 'policy') touch = { ...touch, policyAt: run.clock }
+  if (seat.bmc === 'silent') fate = 'lost'
+  const unanswered: Touch = lab.rules.silence === 'pending' ? { ...touch, pending: true } : touch
+  switch (fate) {
+    case 'refused':
+      return touched(run, bay, touch)
+    case 'lost':
+      return touched(run, bay, unanswered)
+    case 'unheard':
+      return touched(put(carryOut(seat, step, lab.hardware)), bay, unanswered)
+    case 'late':
+      if (step.kind === 'barrier') return touched(run, bay, unanswered)
+      return touched(put({ ...seat, late: [...seat.late, step] }), bay, unanswered)
+    case 'obeyed': {
+      const heard: Touch = {
+        ...touch,
+        ...(step.kind === 'barrier' && { pending: false }),
+        ...(step.kind === 'write' && { secrets: [...new Set([...touch.secrets, ...step.secrets])] }),
+      }
+      return touched(put(carryOut(seat, step, lab.hardware)), bay, heard)
+    }
+  }
+}
+
+/** I5: what runs is stopped by a command, or by the world, and by no rule. */
+function checkRunning({ durable, told, rack }: Run, step: Step): void {
+  const stops = step.kind === 'cut' || (step.kind === 'power' && step.action !== 'on')
+  if (!stops || told.includes(step.bay)) return
+  if (durable.bays[step.bay]?.life?.came === 'verified' && rack.seats[step.bay]?.blade?.power === 'on') {
+    throw new Broken(`I5: ${canonical(step)} was sent to a blade that runs, and nobody said so`)
+  }
+}
+
+/** I2 and I6: each acknowledged request is answered as it was, and runs no second time. */
+export function checkAnswers(run: Run, lab: Lab): void {
+  for (const { request, accepted } of run.acknowledged) {
+    const who = { door: 'mqtt', client: 'tester' } as unknown as Envelope['who']
+    const world = { state: run.durable, observed: run.observed, hardware: lab.hardware, moment: { bootId: 'x', uptimeMs: 0 } }
+    const again = decide(world, { kind: 'resync' }, { who, request, content: request, dryRun: false })
+    if (again.is !== 'repeat' || canonical(again.answer.accepted) !== canonical(accepted)) {
+      throw new Broken(`I2: the answer to ${request} is lost`)
+    }
+  }
+}
