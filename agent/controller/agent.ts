@@ -46,7 +46,12 @@ export type Notice =
   | { readonly kind: 'step-failed'; readonly step: Step; readonly why: string; readonly maybe: boolean }
   | { readonly kind: 'finding'; readonly bay: Bay; readonly finding: BayPlan['findings'][number] }
   | { readonly kind: 'cleared'; readonly bay: Bay; readonly reason: BayPlan['findings'][number]['reason'] }
-  | { readonly kind: 'refused'; readonly command: Command['kind']; readonly envelope: Envelope; readonly refusal: Refusal }
+  | {
+      readonly kind: 'refused'
+      readonly command: Command['kind']
+      readonly envelope: Envelope
+      readonly refusal: Refusal
+    }
 
 export interface Parts {
   readonly state: State
@@ -132,7 +137,10 @@ export function startAgent(parts: Parts): Agent {
       case 'accepted': {
         const next = evolve(base, decision.record)
         if (!memory.fits(next)) {
-          return reply(envelope, refusedWith(refuse('store-full', 'the chassis EEPROM can not hold this; remove profiles or pools')))
+          return reply(
+            envelope,
+            refusedWith(refuse('store-full', 'the chassis EEPROM can not hold this; remove profiles or pools')),
+          )
         }
         if (envelope.dryRun) return reply(envelope, dryRun(base, next, decision.record.accepted))
         return accept(command, envelope, decision.record)
@@ -168,7 +176,11 @@ export function startAgent(parts: Parts): Agent {
     return { ...reply(envelope, outcome), replayed: true }
   }
 
-  function dryRun(before: State, after: State, accepted: Extract<StoreRecord, { kind: 'command' }>['accepted']): Outcome {
+  function dryRun(
+    before: State,
+    after: State,
+    accepted: Extract<StoreRecord, { kind: 'command' }>['accepted'],
+  ): Outcome {
     const already = new Set(foresee(before, observed, hardware).steps.map((step) => canonical(step)))
     const { steps, findings } = foresee(after, observed, hardware)
     return {
@@ -297,7 +309,8 @@ export function startAgent(parts: Parts): Agent {
       }
     }
     for (const { reason } of old) {
-      if (!plan.findings.some((finding) => finding.reason === reason)) listener.noticed({ kind: 'cleared', bay, reason })
+      if (!plan.findings.some((finding) => finding.reason === reason))
+        listener.noticed({ kind: 'cleared', bay, reason })
     }
   }
 
@@ -325,9 +338,16 @@ export function startAgent(parts: Parts): Agent {
     const text = canonical(plan)
     judged[bay] = { plan: text, times: judged[bay]?.plan === text ? judged[bay].times + 1 : 0 }
     const { trouble } = touch
-    show(bay, trouble && plan.steps.length > 0 ? { ...plan, findings: [...plan.findings, trouble] } : plan)
+    const more = trouble && plan.steps.length > 0 ? [trouble] : []
+    const stuck = memory.readOnly()
+    // What can not be noted is not done: blades run on, and nothing here touches them (I7, W14).
+    const allowed: BayPlan =
+      stuck === undefined
+        ? plan
+        : { phase: plan.phase, steps: [], findings: [...plan.findings, find('store-read-only', stuck)] }
+    show(bay, more.length > 0 ? { ...allowed, findings: [...allowed.findings, ...more] } : allowed)
     listener.changed()
-    return plan
+    return allowed
   }
 
   /** One round: look, then note or step. Tells how long to wait before the next. */
@@ -335,7 +355,7 @@ export function startAgent(parts: Parts): Agent {
     const touch = touchOf(bay)
     const plan = await survey(bay)
     const sight = observed.bays[bay]
-    if (sight && sight.blade !== 'unknown' && sight.blade !== 'empty') {
+    if (sight && sight.blade !== 'unknown' && sight.blade !== 'empty' && memory.readOnly() === undefined) {
       const external = unexplained(state, sight.blade)
       if (external) {
         await commit({ kind: 'observation', observation: external }, false)
@@ -392,7 +412,10 @@ export function startAgent(parts: Parts): Agent {
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       if (error.maybe && !onBackplane(step)) Object.assign(touch, { pending: true, blind: error.blind, cut: false })
-      touch.trouble = find(step.kind === 'permit' ? 'permit-refused' : error.blind === 'agent-started' ? 'bmc-silent' : error.blind, error.message)
+      touch.trouble = find(
+        step.kind === 'permit' ? 'permit-refused' : error.blind === 'agent-started' ? 'bmc-silent' : error.blind,
+        error.message,
+      )
       listener.noticed({ kind: 'step-failed', step, why: error.message, maybe: error.maybe })
       return false
     }
@@ -509,7 +532,12 @@ export class NotStored extends Error {
 }
 
 const onBackplane = (step: Step): step is BackplaneStep => {
-  const steps: readonly Step['kind'][] = ['withdraw', 'permit', 'cut', 'locate'] satisfies readonly BackplaneStep['kind'][]
+  const steps: readonly Step['kind'][] = [
+    'withdraw',
+    'permit',
+    'cut',
+    'locate',
+  ] satisfies readonly BackplaneStep['kind'][]
   return steps.includes(step.kind)
 }
 

@@ -13,7 +13,12 @@ export interface Config {
   readonly boards: string
   readonly data: string
   /** Absent: no broker, the serial line only. */
-  readonly broker?: { readonly url: string; readonly username?: string; readonly password?: string; readonly version: 'auto' | 4 | 5 }
+  readonly broker?: {
+    readonly url: string
+    readonly username?: string
+    readonly password?: string
+    readonly version: 'auto' | 4 | 5
+  }
   readonly json: boolean
   /** Unix socket path, or TCP port on loopback. */
   readonly backplane: string
@@ -74,12 +79,14 @@ const options = {
   version: { type: 'boolean' },
 } as const
 
+type Environment = { readonly [name: string]: string | undefined }
+
 export type Asked =
   | { readonly ask: 'run'; readonly config: Config }
   | { readonly ask: 'help' | 'version' }
   | { readonly ask: 'complain'; readonly complaints: readonly string[] }
 
-export function readConfig(args: readonly string[], env: { readonly [name: string]: string | undefined }, boards: string): Asked {
+export function readConfig(args: readonly string[], boards: string, env: Environment = process.env): Asked {
   let values: { readonly [name: string]: string | boolean | undefined }
   try {
     values = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
@@ -136,7 +143,8 @@ type Text = (name: keyof typeof options) => string | undefined
 function readBroker(text: Text, complaints: string[]): Config['broker'] {
   const url = text('broker')
   if (url === undefined) return undefined
-  if (!/^(mqtt|mqtts|tcp|tls):\/\/[^/]/.test(url)) complaints.push(`--broker ${url}: give mqtt://host:port or mqtts://host:port`)
+  if (!/^(mqtt|mqtts|tcp|tls):\/\/[^/]/.test(url))
+    complaints.push(`--broker ${url}: give mqtt://host:port or mqtts://host:port`)
   const version = text('mqtt') ?? 'auto'
   if (!['auto', '3', '5'].includes(version)) complaints.push(`--mqtt ${version}: auto, 3 or 5`)
   const username = text('user')
@@ -168,7 +176,12 @@ function readAccounts(file: string, complaints: string[]): Config['bmc'] {
   const accounts: { [bay: number]: BmcAccount } = {}
   for (const [bay, account] of Object.entries(typeof parsed === 'object' && parsed !== null ? parsed : {})) {
     const { url, user, password } = (account ?? {}) as { readonly [name: string]: unknown }
-    if (!/^[1-9]\d*$/.test(bay) || typeof url !== 'string' || typeof user !== 'string' || typeof password !== 'string') {
+    if (
+      !/^[1-9]\d*$/.test(bay) ||
+      typeof url !== 'string' ||
+      typeof user !== 'string' ||
+      typeof password !== 'string'
+    ) {
       complaints.push(`--bmc ${file}: bay ${bay} needs url, user and password`)
     } else accounts[Number(bay)] = { url, user, password }
   }
@@ -179,6 +192,7 @@ function readConsole(text: Text, complaints: string[]): Config['console'] {
   const line = text('console') ?? 'none'
   if (line === 'none' || line === 'stdio') return line
   const baud = Number(text('baud') ?? '115200')
-  if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000) complaints.push(`--baud ${text('baud')}: 300 to 4000000`)
+  if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000)
+    complaints.push(`--baud ${text('baud')}: 300 to 4000000`)
   return { path: line, baud }
 }

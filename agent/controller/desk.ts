@@ -40,7 +40,8 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
   async function submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply> {
     if (command.kind === 'invalid') return refused(envelope.request, agent.judge(envelope) ?? command.refusal)
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
-    if (!sealer) return refused(envelope.request, refuse('eeprom-unreadable', 'there is no chassis key to seal a secret under'))
+    if (!sealer)
+      return refused(envelope.request, refuse('eeprom-unreadable', 'there is no chassis key to seal a secret under'))
     const { secret, value } = command
     return agent.submit({ kind: 'set-secret', secret, ...sealer.seal(secret, value) }, envelope)
   }
@@ -50,7 +51,12 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
       case 'read-state': {
         const parts = showing.parts().filter(({ part }) => query.part === undefined || partName(part) === query.part)
         if (parts.length === 0) {
-          return { kind: 'refused', refusal: refuse('field-invalid', `there is no part ${query.part}`, [{ field: 'read_state.part', say: 'no such part' }]) }
+          return {
+            kind: 'refused',
+            refusal: refuse('field-invalid', `there is no part ${query.part}`, [
+              { field: 'read_state.part', say: 'no such part' },
+            ]),
+          }
         }
         return { kind: 'state', parts }
       }

@@ -13,7 +13,8 @@ import type { Clock } from './clock.ts'
 import type { EventRing } from './store/event-ring.ts'
 
 type Happening = Extract<Event, { kind: 'event' }>
-type Told = Pick<Happening, 'severity' | 'type' | 'message'> & Partial<Pick<Happening, 'bay' | 'profile' | 'reason' | 'who' | 'request'>>
+type Told = Pick<Happening, 'severity' | 'type' | 'message'> &
+  Partial<Pick<Happening, 'bay' | 'profile' | 'reason' | 'who' | 'request'>>
 
 export interface Diary {
   recorded(record: StoreRecord, state: State): void
@@ -60,8 +61,15 @@ export function openDiary(ring: EventRing, clock: Clock, bootId: string, log: (l
       if (told) write(told, state)
     },
     list: (since, limit) =>
-      ring.list(since, Math.min(limit, eventsListed)).map((entry): Event =>
-        entry.kind === 'gap' ? entry : ({ ...(entry.event as Omit<Happening, 'kind' | 'number'>), kind: 'event', number: entry.number } as Event),
+      ring.list(since, Math.min(limit, eventsListed)).map(
+        (entry): Event =>
+          entry.kind === 'gap'
+            ? entry
+            : ({
+                ...(entry.event as Omit<Happening, 'kind' | 'number'>),
+                kind: 'event',
+                number: entry.number,
+              } as Event),
       ),
     onEvent: (heard) => {
       listeners.add(heard)
@@ -95,7 +103,14 @@ function tell(record: StoreRecord): Told | undefined {
   })
   switch (seen.saw) {
     case 'in-doubt':
-      return { ...about('info', 'dressing-began', `bay ${seen.bay}: ${seen.doubt.profile} is written to blade ${seen.doubt.serial}`), profile: seen.doubt.profile }
+      return {
+        ...about(
+          'info',
+          'dressing-began',
+          `bay ${seen.bay}: ${seen.doubt.profile} is written to blade ${seen.doubt.serial}`,
+        ),
+        profile: seen.doubt.profile,
+      }
     case 'let-go': {
       const how = { 'bare-then-off': 'read back bare, then off', absent: 'absent', cut: 'its power was cut' }[seen.how]
       return about('info', 'let-go', `bay ${seen.bay}: let go of ${seen.profiles.join(', ')} (${how})`)
@@ -103,23 +118,42 @@ function tell(record: StoreRecord): Told | undefined {
     case 'left':
       return about('warning', 'blade-left', `bay ${seen.bay}: blade ${seen.serial} is gone`)
     case 'armed':
-      return about('info', 'permit-given', `bay ${seen.bay}: may power on once, as ${seen.profile ?? 'it was made'} (arming ${seen.n})`)
+      return about(
+        'info',
+        'permit-given',
+        `bay ${seen.bay}: may power on once, as ${seen.profile ?? 'it was made'} (arming ${seen.n})`,
+      )
     case 'verified':
-      return about('info', 'verified', `bay ${seen.bay}: runs as ${seen.profile ?? 'it was made'}, read back after POST`)
+      return about(
+        'info',
+        'verified',
+        `bay ${seen.bay}: runs as ${seen.profile ?? 'it was made'}, read back after POST`,
+      )
     case 'wrong':
-      return { ...about('critical', 'wrong-identity', `bay ${seen.bay}: an operating system is up on the wrong addresses`), reason: 'wrong-identity' }
+      return {
+        ...about('critical', 'wrong-identity', `bay ${seen.bay}: an operating system is up on the wrong addresses`),
+        reason: 'wrong-identity',
+      }
     case 'off':
       return about('info', 'seen-off', `bay ${seen.bay}: seen off${seen.power ? ', and left off' : ''}`)
     case 'post-failed':
       return { ...about('critical', 'post-failed', seen.say), reason: 'post-failed' }
     case 'sent':
-      return about('info', seen.which === 'resets' ? 'reset' : 'reseated', `bay ${seen.bay}: ${seen.which === 'resets' ? 'reset' : 'power cut and returned'}`)
+      return about(
+        'info',
+        seen.which === 'resets' ? 'reset' : 'reseated',
+        `bay ${seen.bay}: ${seen.which === 'resets' ? 'reset' : 'power cut and returned'}`,
+      )
     case 'override-used':
       return about('info', 'override-used', `bay ${seen.bay}: the boot override was used up`)
     case 'override-set':
       return undefined
     case 'external':
-      return { severity: 'warning', type: 'external-address', message: `pool ${seen.pool}: ${seen.addresses.join(', ')} found on hardware` }
+      return {
+        severity: 'warning',
+        type: 'external-address',
+        message: `pool ${seen.pool}: ${seen.addresses.join(', ')} found on hardware`,
+      }
   }
 }
 
@@ -138,11 +172,23 @@ function tellNotice(notice: Notice): Told | undefined {
     case 'finding': {
       const { reason, say } = notice.finding
       if (reasons[reason].type !== 'fault') return undefined
-      return { severity: reason === 'wrong-identity' ? 'critical' : 'warning', type: 'fault-appeared', message: say, reason, ...at(notice.bay) }
+      return {
+        severity: reason === 'wrong-identity' ? 'critical' : 'warning',
+        type: 'fault-appeared',
+        message: say,
+        reason,
+        ...at(notice.bay),
+      }
     }
     case 'cleared':
       if (reasons[notice.reason].type !== 'fault') return undefined
-      return { severity: 'info', type: 'fault-cleared', message: `bay ${notice.bay}: ${notice.reason} is over`, reason: notice.reason, ...at(notice.bay) }
+      return {
+        severity: 'info',
+        type: 'fault-cleared',
+        message: `bay ${notice.bay}: ${notice.reason} is over`,
+        reason: notice.reason,
+        ...at(notice.bay),
+      }
     case 'refused': {
       const { envelope, command, refusal } = notice
       if (envelope.dryRun) return undefined

@@ -21,6 +21,10 @@ export async function readHost(): Promise<HostHealth> {
     memoryBytes: memory.total,
     memoryFreeBytes: memory.available,
     ...(typeof temperature.main === 'number' && temperature.main > 0 && { celsius: Math.round(temperature.main) }),
-    interfaces: list.map(({ iface, ip4, operstate }) => ({ name: iface, address: ip4, up: operstate === 'up' || operstate === 'unknown' })),
+    interfaces: list.map(({ iface, ip4, operstate }) => ({
+      name: iface,
+      address: ip4,
+      up: operstate === 'up' || operstate === 'unknown',
+    })),
   }
 }

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../boards/load.ts'
 import type { State } from '../core/state.ts'
 import type { ControllerView, HealthView, HostHealth } from '../core/views.ts'
-import { schema } from '../wire/schema.ts'
 import { version } from '../version.ts'
+import { schema } from '../wire/schema.ts'
 import { startAgent } from './agent.ts'
 import { systemClock } from './clock.ts'
 import { type Config, readConfig, usage } from './config.ts'
@@ -106,7 +106,8 @@ async function run(config: Config): Promise<void> {
     diary,
     clock,
     sealer: keeper,
-    digest: (content) => createHash('sha256').update(memory.state.incarnation).update(content).digest('hex').slice(0, 32),
+    digest: (content) =>
+      createHash('sha256').update(memory.state.incarnation).update(content).digest('hex').slice(0, 32),
     about: { bootId, version, schema, board: hardware.board.id },
   })
 
@@ -127,7 +128,10 @@ async function run(config: Config): Promise<void> {
   void slowly()
 
   await Promise.race([agent.ready, new Promise((resolve) => clock.after(patienceAtStartMs, () => resolve(undefined)))])
-  diary.write({ severity: 'info', type: 'agent-started', message: `agent ${version} serves ${config.chassis}` }, agent.now().state)
+  diary.write(
+    { severity: 'info', type: 'agent-started', message: `agent ${version} serves ${config.chassis}` },
+    agent.now().state,
+  )
   const doors = await openDoors(config, front, clock)
 
   const end = async () => {
@@ -151,7 +155,10 @@ async function openDoors(config: Config, front: ReturnType<typeof openDesk>, clo
   return doors
 }
 
-async function eepromAt(path: string, { bytes, pageBytes }: { bytes: number; pageBytes: number }): Promise<Eeprom | string> {
+async function eepromAt(
+  path: string,
+  { bytes, pageBytes }: { bytes: number; pageBytes: number },
+): Promise<Eeprom | string> {
   try {
     return await openEeprom(await fileEeprom(path, { size: bytes, pageBytes }))
   } catch (error) {
@@ -164,7 +171,7 @@ function fail(say: string): never {
   process.exit(2)
 }
 
-const asked = readConfig(process.argv.slice(2), process.env, fileURLToPath(new URL('boards/', import.meta.url)))
+const asked = readConfig(process.argv.slice(2), fileURLToPath(new URL('boards/', import.meta.url)))
 switch (asked.ask) {
   case 'help':
     process.stdout.write(usage)

@@ -38,7 +38,9 @@ export function sealer(chassisKey: Uint8Array): Sealer {
       const decipher = createDecipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(id))
       decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
       try {
-        return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString('utf8')
+        return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString(
+          'utf8',
+        )
       } catch {
         return undefined
       }

@@ -3,10 +3,11 @@
  * published anew. Changes are gathered for a moment and compared with what was shown last, so that a storm of looks at
  * hardware makes no storm of messages; `chassis` comes last and names the version of every part.
  */
+
+import type { Serial } from '../core/addresses.ts'
 import type { Bay } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
-import type { Serial } from '../core/addresses.ts'
 import type { Reason } from '../core/reasons.ts'
 import type { PartState } from '../core/reply.ts'
 import { type Reporting, reportBay, reportChassis, reportPool, reportProfile } from '../core/report.ts'
@@ -42,7 +43,8 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
   /** When a finding was first there; it is forgotten with the finding. */
   function firstSeen(plans: Now['plans']): (bay: Bay, reason: Reason) => number {
     const there = new Set<string>()
-    for (const [bay, { findings }] of Object.entries(plans)) for (const { reason } of findings) there.add(`${bay} ${reason}`)
+    for (const [bay, { findings }] of Object.entries(plans))
+      for (const { reason } of findings) there.add(`${bay} ${reason}`)
     for (const key of since.keys()) if (!there.has(key)) since.delete(key)
     for (const key of there) if (!since.has(key)) since.set(key, clock.uptimeMs())
     return (bay, reason) => since.get(`${bay} ${reason}`) ?? clock.uptimeMs()
@@ -72,7 +74,9 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
       for (const heard of listeners) heard({ removed: name })
     }
     for (const part of parts) publish(part, state)
-    const versions = Object.fromEntries([...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version]))
+    const versions = Object.fromEntries(
+      [...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version]),
+    )
     publish({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, versions) }, state)
   }
 
@@ -112,5 +116,9 @@ function compared(part: Part): string {
   if (part.part !== 'controller') return canonical(part)
   const { uptimeMs: _, host, store, ...rest } = part.view
   const { index: __, digest: ___, bytesWritten: ____, syncs: _____, eepromPagesWritten: ______, ...kept } = store
-  return canonical({ ...rest, host: host === 'unknown' ? host : { hostname: host.hostname, interfaces: host.interfaces }, store: kept })
+  return canonical({
+    ...rest,
+    host: host === 'unknown' ? host : { hostname: host.hostname, interfaces: host.interfaces },
+    store: kept,
+  })
 }

@@ -66,7 +66,8 @@ export function parseUuid(text: string): Uuid | undefined {
 export function parseIqn(text: string): Iqn | undefined {
   const iqn = text.trim().toLowerCase()
   if (iqn.length > 223) return undefined
-  const forms = /^(iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9.:-]+)?|eui\.[0-9a-f]{16}|naa\.([0-9a-f]{16}|[0-9a-f]{32}))$/
+  const forms =
+    /^(iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9][a-z0-9.-]*(:[a-z0-9.:-]+)?|eui\.[0-9a-f]{16}|naa\.([0-9a-f]{16}|[0-9a-f]{32}))$/
   return forms.test(iqn) ? (iqn as Iqn) : undefined
 }
 

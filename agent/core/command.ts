@@ -66,9 +66,17 @@ export type Command =
       readonly kind: 'override-boot'
       readonly bay: Bay
       /** Absent: taken away. */
-      readonly override?: { readonly target: OverrideTarget; readonly lasts: 'once' | 'always' | { readonly boots: number } }
+      readonly override?: {
+        readonly target: OverrideTarget
+        readonly lasts: 'once' | 'always' | { readonly boots: number }
+      }
     }
-  | { readonly kind: 'power'; readonly bay: Bay; readonly want: 'on' | 'off' | 'reset' | 'cycle'; readonly stop: 'graceful' | 'forced' }
+  | {
+      readonly kind: 'power'
+      readonly bay: Bay
+      readonly want: 'on' | 'off' | 'reset' | 'cycle'
+      readonly stop: 'graceful' | 'forced'
+    }
   | { readonly kind: 'reseat'; readonly bay: Bay }
   | { readonly kind: 'locate'; readonly bay: Bay; readonly lit: boolean }
   /** Look again, and clear faults that wait for a word. Absent bay: all. */

@@ -13,8 +13,8 @@ import type { Misfit } from './fit.ts'
 import { judge, makeRoom } from './judge.ts'
 import { poweredSerials } from './plan.ts'
 import { asks, checkPool, give, overlaps } from './pool.ts'
-import { checkProfile } from './profile-rules.ts'
 import type { BootPlan, Profile } from './profile.ts'
+import { checkProfile } from './profile-rules.ts'
 import { type Refusal, refuse } from './reasons.ts'
 import type { Change, Origin, StoreRecord } from './record.ts'
 import {
@@ -23,11 +23,11 @@ import {
   bayState,
   type Doubt,
   firstToken,
-  secretsOf,
   type Held,
   type Intent,
   type State,
   type StoredAnswer,
+  secretsOf,
 } from './state.ts'
 
 export type Decision =
@@ -119,7 +119,10 @@ function judgeCommand(world: World, command: Command, client: ClientId): Effects
       const { secret, sealed, mark } = command
       const old = state.secrets[secret]
       if (old?.mark === mark) return unchanged
-      return one({ set: 'secret', secret: { id: secret, sealed, mark } }, `secret ${secret}: ${old ? 'replaced' : 'set'}`)
+      return one(
+        { set: 'secret', secret: { id: secret, sealed, mark } },
+        `secret ${secret}: ${old ? 'replaced' : 'set'}`,
+      )
     }
     case 'remove-secret': {
       if (!state.secrets[command.secret]) return unchanged
@@ -192,7 +195,10 @@ function takeOver(state: State, command: Extract<Command, { kind: 'take-over' }>
   }
   const known = state.lineages[lineage] ?? -1
   if (number < known) {
-    return refuse('stale-database', `database ${number} of ${lineage} is older than ${known}, which commanded here before`)
+    return refuse(
+      'stale-database',
+      `database ${number} of ${lineage} is older than ${known}, which commanded here before`,
+    )
   }
   return {
     changes: [{ set: 'office', epoch: state.epoch + 1, office: { client, lineage, number } }],
@@ -203,12 +209,17 @@ function takeOver(state: State, command: Extract<Command, { kind: 'take-over' }>
 function definePool(state: State, spec: Extract<Command, { kind: 'define-pool' }>['pool']): Effects | Refused {
   const complaints = checkPool(spec)
   if (complaints.length > 0) {
-    return refuse('field-invalid', `pool ${spec.id}: ${complaints[0]?.say}`, complaints.map(({ field, say }) => ({ field: `pool.${field}`, say })))
+    return refuse(
+      'field-invalid',
+      `pool ${spec.id}: ${complaints[0]?.say}`,
+      complaints.map(({ field, say }) => ({ field: `pool.${field}`, say })),
+    )
   }
   const old = state.pools[spec.id]
   if (old && canonical(old.spec) === canonical(spec)) return unchanged
   const other = Object.values(state.pools).find((pool) => pool.spec.id !== spec.id && overlaps(pool.spec, spec))
-  if (other) return refuse('pool-overlap', `pool ${spec.id} shares addresses with pool ${other.spec.id}; choose another range`)
+  if (other)
+    return refuse('pool-overlap', `pool ${spec.id} shares addresses with pool ${other.spec.id}; choose another range`)
   const user = Object.values(state.profiles).find(({ profile }) =>
     profile.connections.some((connection) =>
       asks(connection).some(({ source }) => source.from === 'pool' && source.pool === spec.id),
@@ -217,7 +228,10 @@ function definePool(state: State, spec: Extract<Command, { kind: 'define-pool' }
   if (old && user && (old.spec.kind !== spec.kind || canonical(old.spec.range) !== canonical(spec.range))) {
     return refuse('pool-in-use', `${user.profile.id} draws from pool ${spec.id}; define another pool for the new range`)
   }
-  return one({ set: 'pool', pool: { spec, marks: old?.marks ?? [] } }, `pool ${spec.id}: ${old ? 'changed' : 'defined'}`)
+  return one(
+    { set: 'pool', pool: { spec, marks: old?.marks ?? [] } },
+    `pool ${spec.id}: ${old ? 'changed' : 'defined'}`,
+  )
 }
 
 // ── Profiles ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,14 +251,23 @@ function defineProfile({ state, observed }: World, profile: Profile): Effects | 
   const identity = ({ connections, uuid, serial }: Profile) => canonical({ connections, uuid, serial })
   if (old && identity(old.profile) !== identity(profile)) {
     if (bay !== undefined) return refuse('profile-assigned', `bay ${bay} wears ${profile.id}; unassign it first`)
-    if (doubt) return refuse('profile-in-doubt', `${profile.id} may still be live in bay ${doubt.bay}; power bay ${doubt.bay} off first`)
+    if (doubt)
+      return refuse(
+        'profile-in-doubt',
+        `${profile.id} may still be live in bay ${doubt.bay}; power bay ${doubt.bay} off first`,
+      )
   }
   const others = Object.values(state.profiles).filter((held) => held.profile.id !== profile.id)
   const taken = new Map(
-    others.flatMap((held) => Object.values(held.given).flatMap((given) => Object.values(given).map((address) => [address as string, held.profile.id] as const))),
+    others.flatMap((held) =>
+      Object.values(held.given).flatMap((given) =>
+        Object.values(given).map((address) => [address as string, held.profile.id] as const),
+      ),
+    ),
   )
   const given = give(profile.connections, state.pools, new Set(taken.keys()), old?.given ?? {})
-  if (!given.ok) return refuse(given.reason, given.say, [{ field: `profile.connections[${given.connection}]`, say: given.say }])
+  if (!given.ok)
+    return refuse(given.reason, given.say, [{ field: `profile.connections[${given.connection}]`, say: given.say }])
   const twice = duplicate(given.given, taken, observed)
   if (twice) return refuse('duplicate-address', twice)
   const shown = others.find(
@@ -278,7 +301,8 @@ function duplicate(given: Held['given'], taken: ReadonlyMap<string, string>, obs
       const owner = taken.get(address)
       if (owner) return `${address} of connection ${connection} belongs to ${owner}; choose another`
       const hardware = burned.get(address)
-      if (hardware) return `${address} of connection ${connection} is the factory address of ${hardware}; choose another`
+      if (hardware)
+        return `${address} of connection ${connection} is the factory address of ${hardware}; choose another`
       // One node name may stand behind several ports, and one initiator name behind several sessions.
       const before = own.get(address)
       if (before !== undefined && field !== 'wwnn' && field !== 'iqn') {
@@ -295,7 +319,8 @@ function removeProfile(state: State, id: ProfileId): Effects | Refused {
   const bay = bayOf(state, id)
   if (bay !== undefined) return refuse('profile-assigned', `bay ${bay} wears ${id}; unassign it first`)
   const doubt = state.doubts.find(({ profile }) => profile === id)
-  if (doubt) return refuse('profile-in-doubt', `${id} may still be live in bay ${doubt.bay}; it is removed only when let go`)
+  if (doubt)
+    return refuse('profile-in-doubt', `${id} may still be live in bay ${doubt.bay}; it is removed only when let go`)
   return one({ drop: 'profile', id }, `profile ${id}: removed`)
 }
 
@@ -310,7 +335,9 @@ const isOn = (sight: Sight | undefined): boolean =>
 
 function noBay({ hardware }: World, bay: Bay): Refusal | undefined {
   const known = hardware.board.bays.some((each) => each.bay === bay)
-  return known ? undefined : refuse('no-such-bay', `this chassis has bays 1 to ${hardware.board.bays.length}, not ${bay}`)
+  return known
+    ? undefined
+    : refuse('no-such-bay', `this chassis has bays 1 to ${hardware.board.bays.length}, not ${bay}`)
 }
 
 /** One-shots are for the blade that is there: they do not wait for one. */
@@ -326,7 +353,10 @@ function misfitRefusal(profile: Profile, bay: Bay, misfits: readonly Misfit[]): 
   return refuse(
     first?.reason ?? 'adapter-too-small',
     `${profile.id} does not fit bay ${bay}: ${first?.say}`,
-    misfits.map(({ connection, say }) => ({ field: connection ? `profile.connections[${connection}]` : 'profile', say })),
+    misfits.map(({ connection, say }) => ({
+      field: connection ? `profile.connections[${connection}]` : 'profile',
+      say,
+    })),
   )
 }
 
@@ -357,7 +387,16 @@ function seat(world: World, held: Held, bay: Bay, how: { when: When; preprovisio
   return {
     bay,
     blade: seat,
-    doubt: { profile: profile.id, token, bay, serial, placed: placed.placed, keeps: placed.keeps, kept: false, vouched: false },
+    doubt: {
+      profile: profile.id,
+      token,
+      bay,
+      serial,
+      placed: placed.placed,
+      keeps: placed.keeps,
+      kept: false,
+      vouched: false,
+    },
   }
 }
 
@@ -402,7 +441,12 @@ function seatIn(
 }
 
 /** `bay any`: the lowest bay with a fitting blade that is off, free and not in doubt. */
-function seatAny(world: World, held: Held, rule: { product?: string; among?: readonly Bay[] }, not?: Bay): Seat | Refusal {
+function seatAny(
+  world: World,
+  held: Held,
+  rule: { product?: string; among?: readonly Bay[] },
+  not?: Bay,
+): Seat | Refusal {
   const tried: string[] = []
   for (const { bay } of world.hardware.board.bays) {
     if (bay === not || (rule.among && !rule.among.includes(bay))) continue
@@ -417,7 +461,13 @@ function seatAny(world: World, held: Held, rule: { product?: string; among?: rea
   return refuse('no-eligible-bay', `no bay takes ${held.profile.id}: ${why}`)
 }
 
-function find(world: World, held: Held, to: Target, how: { when: When; preprovision: boolean }, not?: Bay): Seat | Refused {
+function find(
+  world: World,
+  held: Held,
+  to: Target,
+  how: { when: When; preprovision: boolean },
+  not?: Bay,
+): Seat | Refused {
   return 'bay' in to ? seat(world, held, to.bay, how) : seatAny(world, held, to.any, not)
 }
 
@@ -463,7 +513,10 @@ function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Ef
   const { bay } = found
   return {
     changes: [...wear(state, held, found), ...(command.power ? want(state, bay, command.power) : [])],
-    diff: [`bay ${bay}: profile none → ${command.profile}`, ...(command.power ? [`bay ${bay}: power ${command.power}`] : [])],
+    diff: [
+      `bay ${bay}: profile none → ${command.profile}`,
+      ...(command.power ? [`bay ${bay}: power ${command.power}`] : []),
+    ],
     bay,
     held,
   }
@@ -561,7 +614,12 @@ function move(world: World, command: Extract<Command, { kind: 'move' }>): Effect
   const changes: Change[] = [...left, ...wear(state, held, found)]
   if (before === 'on') changes.push({ set: 'power', bay: from, power: 'off' })
   if (power) changes.push(...want(state, bay, power))
-  return { changes, diff: [`bay ${from}: profile ${profile} → none`, `bay ${bay}: profile none → ${profile}`], bay, held }
+  return {
+    changes,
+    diff: [`bay ${from}: profile ${profile} → none`, `bay ${bay}: profile none → ${profile}`],
+    bay,
+    held,
+  }
 }
 
 // ── Boot and power ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -578,23 +636,32 @@ function overrideBoot(world: World, command: Extract<Command, { kind: 'override-
   }
   const { target, lasts } = override
   if (typeof lasts === 'object' && (!Number.isInteger(lasts.boots) || lasts.boots < 1 || lasts.boots > 100)) {
-    return refuse('field-invalid', `an override lasts 1 to 100 boots, not ${lasts.boots}`, [{ field: 'override_boot.boots', say: '1 to 100' }])
+    return refuse('field-invalid', `an override lasts 1 to 100 boots, not ${lasts.boots}`, [
+      { field: 'override_boot.boots', say: '1 to 100' },
+    ])
   }
   const profile = own.intent && state.profiles[own.intent.profile]?.profile
   if (profile && !canBoot(profile, target)) {
-    return refuse('no-bootable-function', `${profile.id} has no connection that boots ${target}; add one to its boot plan`)
+    return refuse(
+      'no-bootable-function',
+      `${profile.id} has no connection that boots ${target}; add one to its boot plan`,
+    )
   }
   const left = lasts === 'always' ? undefined : lasts === 'once' ? 1 : lasts.boots
   if (own.override && own.override.target === target && own.override.left === left) return { ...unchanged, bay }
   const words = left === undefined ? 'always' : left === 1 ? 'once' : `for ${left} boots`
   return {
-    ...one({ set: 'override', bay, override: { target, ...(left !== undefined && { left }) } }, `bay ${bay}: boots ${target} ${words}`),
+    ...one(
+      { set: 'override', bay, override: { target, ...(left !== undefined && { left }) } },
+      `bay ${bay}: boots ${target} ${words}`,
+    ),
     bay,
   }
 }
 
 function canBoot(profile: Profile, target: string): boolean {
-  const in_ = (...targets: readonly BootPlan['order'][number]['target'][]) => profile.boot.order.some((entry) => targets.includes(entry.target))
+  const in_ = (...targets: readonly BootPlan['order'][number]['target'][]) =>
+    profile.boot.order.some((entry) => targets.includes(entry.target))
   switch (target) {
     case 'remote':
       return in_('fc', 'fcoe', 'iscsi')
@@ -622,7 +689,8 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
   switch (wanted) {
     case 'on': {
       const quarantined = state.doubts.find((doubt) => doubt.bay === bay && doubt.vouched)
-      if (quarantined) return refuse('bay-quarantined', `bay ${bay} may still be live as ${quarantined.profile}; reseat bay ${bay}`)
+      if (quarantined)
+        return refuse('bay-quarantined', `bay ${bay} may still be live as ${quarantined.profile}; reseat bay ${bay}`)
       const changes = want(state, bay, 'on')
       return { changes, diff: changes.length > 0 ? [`bay ${bay}: power ${own.power ?? 'as it is'} → on`] : [], bay }
     }

@@ -3,7 +3,14 @@
  * connection goes is decided once, when the profile is first put in doubt there, and stands in that record: a change of
  * interconnects or rules later does not make a running blade wrong.
  */
-import { type Blade, type FunctionKey, type FunctionWrite, functionsOf, type Observed, type SystemBoot } from './blade.ts'
+import {
+  type Blade,
+  type FunctionKey,
+  type FunctionWrite,
+  functionsOf,
+  type Observed,
+  type SystemBoot,
+} from './blade.ts'
 import type { Hardware } from './board.ts'
 import { fit, grantsFor, type Misfit, wantedBoot, wantedValues } from './fit.ts'
 import type { Profile } from './profile.ts'
@@ -22,14 +29,24 @@ export type Placed =
   | { readonly placed: { readonly [connection: string]: FunctionKey }; readonly keeps: boolean }
   | { readonly misfits: readonly Misfit[] }
 
-export function place(profile: Profile, blade: Blade, hardware: Hardware, interconnects: Observed['interconnects']): Placed {
+export function place(
+  profile: Profile,
+  blade: Blade,
+  hardware: Hardware,
+  interconnects: Observed['interconnects'],
+): Placed {
   const fitted = fit(profile, blade, hardware, interconnects)
   if (!fitted.ok) return { misfits: fitted.misfits }
   return { placed: fitted.placed, keeps: keeps(profile, fitted.placed, blade, hardware) }
 }
 
 /** Whether anything of the profile's identity outlives AC loss on these adapters (W6, W9). */
-function keeps(profile: Profile, placed: { readonly [connection: string]: FunctionKey }, blade: Blade, hardware: Hardware): boolean {
+function keeps(
+  profile: Profile,
+  placed: { readonly [connection: string]: FunctionKey },
+  blade: Blade,
+  hardware: Hardware,
+): boolean {
   return profile.connections.some(({ id, kind }) => {
     const adapter = blade.adapters.find(({ functions }) => functions.some(({ key }) => key === placed[id]))
     const model = adapter && hardware.adapters[adapter.model]

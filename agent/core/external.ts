@@ -16,7 +16,9 @@ export function unexplained(state: State, blade: Blade): Extract<Observation, { 
   )
   // What is applied counts with the operating system up; before that, only if the POST under way would still use it.
   const seen = functionsOf(blade).flatMap(({ factory, applied, pending }) =>
-    (blade.stage !== 'os' ? [factory, pending ?? applied] : [factory, applied, pending]).flatMap((value) => (value ? [value.mac, value.wwpn, value.wwnn, value.iqn] : [])),
+    (blade.stage !== 'os' ? [factory, pending ?? applied] : [factory, applied, pending]).flatMap((value) =>
+      value ? [value.mac, value.wwpn, value.wwnn, value.iqn] : [],
+    ),
   )
   for (const pool of pools) {
     const addresses = [...new Set(seen)].filter(

@@ -2,19 +2,11 @@
  * What would happen: the steps of a dry run are those later done, because they come from the same `plan`, walked
  * forward over hardware that obeys. Each step's nominal effect on a look stands here, and nowhere else.
  */
-import {
-  type Bay,
-  type Blade,
-  type FunctionReading,
-  type Observed,
-  type Sight,
-  type Slot,
-  type Step,
-} from './blade.ts'
+import type { Bay, Blade, FunctionReading, Observed, Sight, Slot, Step } from './blade.ts'
 import type { Hardware } from './board.ts'
 import { type BayPlan, plan, planBay } from './plan.ts'
-import { evolve, type Observation } from './record.ts'
 import type { Finding } from './reasons.ts'
+import { evolve, type Observation } from './record.ts'
 import type { State } from './state.ts'
 
 export interface Foreseen {
@@ -51,7 +43,12 @@ export function foresee(state: State, observed: Observed, hardware: Hardware): F
       observed = predict(observed, step)
     }
   }
-  throw new Error(`no end of steps in sight: ${steps.slice(-6).map(({ kind, bay }) => `${kind} ${bay}`).join(', ')}`)
+  throw new Error(
+    `no end of steps in sight: ${steps
+      .slice(-6)
+      .map(({ kind, bay }) => `${kind} ${bay}`)
+      .join(', ')}`,
+  )
 }
 
 function firstBusy(state: State, observed: Observed, hardware: Hardware): BayPlan | undefined {

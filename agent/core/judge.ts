@@ -5,7 +5,7 @@
  */
 import { type Command, type Envelope, type Moment, touchesBindings } from './command.ts'
 import { type Refusal, refuse } from './reasons.ts'
-import { type ClientLog, type State, type StoredAnswer, clientsKept } from './state.ts'
+import { type ClientLog, clientsKept, type State, type StoredAnswer } from './state.ts'
 
 export type Judgement =
   | { readonly is: 'new' }
@@ -17,7 +17,8 @@ const refused = (...args: Parameters<typeof refuse>): Judgement => ({ is: 'refus
 export function judge(state: State, moment: Moment, command: Command, envelope: Envelope): Judgement {
   const { who, request, content, sequence, expect, epoch, ifRevision } = envelope
   const length = new TextEncoder().encode(request).length
-  if (length < 8 || length > 36) return refused('request-id-missing', `a request id has 8 to 36 bytes, this one ${length}`)
+  if (length < 8 || length > 36)
+    return refused('request-id-missing', `a request id has 8 to 36 bytes, this one ${length}`)
 
   const log: ClientLog = state.answers[who.client] ?? { evicted: 0, answers: [] }
   const answer = log.answers.find((stored) => stored.request === request)
@@ -26,7 +27,10 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
     return refused('request-id-reused', `request ${request} was accepted with other content; use a new id`)
   }
   if (sequence !== undefined && sequence <= log.evicted) {
-    return refused('forgotten', `sequence ${sequence} is at or below ${log.evicted}, whose answers are gone; it is not run`)
+    return refused(
+      'forgotten',
+      `sequence ${sequence} is at or below ${log.evicted}, whose answers are gone; it is not run`,
+    )
   }
 
   // A technician at the line needs no ceremony, but does not go over a manager's head.
@@ -46,9 +50,12 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
   }
   if (state.office) {
     const { client } = state.office
-    if (!expect) return refused('expect-missing', `${client} is in office: send expect with incarnation, boot id and before`)
-    if (epoch === undefined) return refused('expect-missing', `${client} is in office: send the epoch that you were given`)
-    if (epoch !== state.epoch) return refused('stale-epoch', `epoch ${epoch} is over, ${client} took over at ${state.epoch}`)
+    if (!expect)
+      return refused('expect-missing', `${client} is in office: send expect with incarnation, boot id and before`)
+    if (epoch === undefined)
+      return refused('expect-missing', `${client} is in office: send the epoch that you were given`)
+    if (epoch !== state.epoch)
+      return refused('stale-epoch', `epoch ${epoch} is over, ${client} took over at ${state.epoch}`)
     if (who.client !== client) return refused('not-in-office', `${client} commands this chassis; take over first`)
     if (sequence === undefined) return refused('sequence-missing', `${client} is in office: number your changes`)
     if (ifRevision === undefined && touchesBindings(command)) {
@@ -62,7 +69,10 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
 
 function reads(state: State, ifRevision: number | undefined): Judgement | undefined {
   if (ifRevision === undefined || ifRevision === state.revision) return undefined
-  return refused('revision-conflict', `you read revision ${ifRevision}, the chassis is at ${state.revision}; read again`)
+  return refused(
+    'revision-conflict',
+    `you read revision ${ifRevision}, the chassis is at ${state.revision}; read again`,
+  )
 }
 
 function expects(state: State, moment: Moment, expect: NonNullable<Envelope['expect']>): Judgement | undefined {
@@ -71,7 +81,10 @@ function expects(state: State, moment: Moment, expect: NonNullable<Envelope['exp
   }
   if (expect.bootId !== moment.bootId) return refused('other-boot', 'the agent restarted since; read presence again')
   if (expect.beforeUptimeMs <= moment.uptimeMs) {
-    return refused('expired', `it was to be run before ${expect.beforeUptimeMs} ms of uptime, and it is ${moment.uptimeMs}`)
+    return refused(
+      'expired',
+      `it was to be run before ${expect.beforeUptimeMs} ms of uptime, and it is ${moment.uptimeMs}`,
+    )
   }
   return undefined
 }

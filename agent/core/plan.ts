@@ -5,8 +5,11 @@
  */
 import type { Serial } from './addresses.ts'
 import {
+  afterNextPost,
   type Bay,
   type Blade,
+  canonical,
+  chapSecrets,
   functionsOf,
   isBare,
   type Latch,
@@ -15,9 +18,6 @@ import {
   type Slot,
   type Step,
   type SystemBoot,
-  afterNextPost,
-  canonical,
-  chapSecrets,
   sameValue,
 } from './blade.ts'
 import type { Hardware } from './board.ts'
@@ -261,6 +261,14 @@ function planOn(view: View): BayPlan {
   if (own.life?.came === 'armed') return come(view, own.life.n)
 
   // Nobody put a blade without intent, arming or override in our care: its flags are not ours (I5).
+  if (own.anew && own.life && slot.powerGood) {
+    const { n, profile } = own.life
+    const again: Observation =
+      own.life.came === 'wrong'
+        ? { saw: 'wrong', bay, n }
+        : { saw: 'verified', bay, n, serial: slot.serial, ...(profile && { profile }) }
+    return { phase, note: again, steps: [], findings: [] }
+  }
   const boot = own.intent || own.life || own.override ? overrideBoot(view) : undefined
   if (boot) return { phase, ...boot }
   if (leavers.length > 0) {
@@ -315,7 +323,11 @@ function doubtOf(intent: NonNullable<BayState['intent']>, bay: Bay, slot: Presen
 function waits({ bay, own }: View): readonly Finding[] {
   if (!own.intent) return []
   return [
-    find('waits-for-off', `bay ${bay} is on; ${own.intent.profile} is worn when it is next off`, `power bay ${bay} off`),
+    find(
+      'waits-for-off',
+      `bay ${bay} is on; ${own.intent.profile} is worn when it is next off`,
+      `power bay ${bay} off`,
+    ),
   ]
 }
 
@@ -324,7 +336,8 @@ function come(view: View, n: number): BayPlan {
   const { bay, own, blade, slot, hardware } = view
   const phase = phaseOf(view)
   const failed = (say: string): BayPlan => {
-    if (!own.fault) return { phase, note: { saw: 'post-failed', bay, n, serial: slot.serial, say }, steps: [], findings: [] }
+    if (!own.fault)
+      return { phase, note: { saw: 'post-failed', bay, n, serial: slot.serial, say }, steps: [], findings: [] }
     // Its arming is unfinished, so a rule may switch it off (W5).
     return { phase, steps: powerStep(view, 'off'), findings: [find('post-failed', own.fault.say)] }
   }
@@ -402,7 +415,9 @@ function bootWaits({ bay, own, blade, dressing }: View): readonly Finding[] {
   })
   const { mode, order } = blade.boot
   if (same && canonical({ mode, order }) === canonical(dressing.boot)) return []
-  return [find('waits-for-off', `bay ${bay} boots from its new plan when it is next off`, `power bay ${bay} off and on`)]
+  return [
+    find('waits-for-off', `bay ${bay} boots from its new plan when it is next off`, `power bay ${bay} off and on`),
+  ]
 }
 
 /** The boot override is a flag of the BMC: it may be set while the blade runs, and is seen to be used up. */
@@ -414,13 +429,19 @@ function overrideBoot(view: View): Pick<BayPlan, 'note' | 'steps' | 'findings'> 
     // AC loss makes the BMC count anew: a count below the noted one is a later one.
     const restarted = blade.boots < override.setAt
     const booted = restarted ? blade.boots > 0 : blade.boots > override.setAt
-    if (override.left !== undefined && !flag && booted) return { note: { saw: 'override-used', bay }, steps: [], findings: [] }
-    if (restarted) return { note: { saw: 'override-set', bay, boots: blade.boots }, steps: [], findings: [] }
+    if (override.left !== undefined && !flag && booted)
+      return { note: { saw: 'override-used', bay }, steps: [], findings: [] }
+    if (restarted)
+      return {
+        note: { saw: 'override-set', bay, target: override.target, boots: blade.boots },
+        steps: [],
+        findings: [],
+      }
   }
   const wanted = wantedBoot(view)
   if (canonical(wanted) !== canonical(blade.boot)) return { steps: [{ kind: 'boot', bay, boot: wanted }], findings: [] }
   if (override && override.setAt === undefined) {
-    return { note: { saw: 'override-set', bay, boots: blade.boots }, steps: [], findings: [] }
+    return { note: { saw: 'override-set', bay, target: override.target, boots: blade.boots }, steps: [], findings: [] }
   }
   return undefined
 }
@@ -538,12 +559,12 @@ function ended(view: View, life: NonNullable<BayState['life']>): BayPlan {
   const latch = slot.permit
   if (latch === 'none') {
     // Such a board can not tell a shut-down from AC loss: it stays off, and says so (W26).
-    return life.came === 'armed' ? off() : off({ power: 'off', unexplained: true })
+    return life.came === 'armed' || own.anew ? off() : off({ power: 'off', unexplained: true })
   }
   // Spent for this arming, and AC is present: the blade itself went off.
   const itself = latch.state === 'spent' && latch.n === life.n
   if (!itself) return off()
-  if (life.came !== 'armed') return off({ power: 'off' })
+  if (life.came !== 'armed') return own.anew ? off() : off({ power: 'off' })
   if (own.fault) return off()
   const say = `blade ${bay} went off before its addresses were verified`
   return { phase, note: { saw: 'post-failed', bay, n: life.n, serial: slot.serial, say }, steps: [], findings: [] }
@@ -576,7 +597,8 @@ function staged(view: View): BayPlan {
   if (!intent) return idle(view)
   const hold = (...findings: readonly Finding[]): BayPlan => ({ phase, steps: [], findings })
   const stranger = differs(intent, slot)
-  if (stranger) return hold(find('different-blade', `bay ${bay} has ${stranger} than the one ${intent.profile} was assigned to`))
+  if (stranger)
+    return hold(find('different-blade', `bay ${bay} has ${stranger} than the one ${intent.profile} was assigned to`))
   const doubtful = elsewhere(state, own, slot, observed)
   if (doubtful.length > 0) return hold(...doubtful)
   const held = state.profiles[intent.profile]
@@ -584,7 +606,9 @@ function staged(view: View): BayPlan {
   if (!worn || !dressing) {
     const placed = place(held.profile, blade, hardware, observed.interconnects)
     if ('misfits' in placed) {
-      return hold(...placed.misfits.map(({ say }) => find('does-not-fit', `${intent.profile} does not fit bay ${bay}: ${say}`)))
+      return hold(
+        ...placed.misfits.map(({ say }) => find('does-not-fit', `${intent.profile} does not fit bay ${bay}: ${say}`)),
+      )
     }
     const doubt = doubtOf(intent, bay, slot, placed)
     if (doubt) return doubted(bay, slot, doubt)
@@ -592,7 +616,11 @@ function staged(view: View): BayPlan {
   }
   const missing = dressing.secrets.filter(({ mark }) => mark === undefined)
   if (missing.length > 0) {
-    return hold(...missing.map(({ id }) => find('secret-missing', `${intent.profile} needs the secret ${id}`, `set secret ${id}`)))
+    return hold(
+      ...missing.map(({ id }) =>
+        find('secret-missing', `${intent.profile} needs the secret ${id}`, `set secret ${id}`),
+      ),
+    )
   }
   const sealed = dressing.secrets.every(({ id, mark }) => sight.asked.secrets.includes(`${id}@${mark}`))
   if (!isDressed(blade, dressing) || !sealed) {

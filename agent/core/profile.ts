@@ -36,7 +36,12 @@ interface Placed {
 export type Connection =
   | (Placed & { readonly kind: 'nic'; readonly mac: Source<Mac> })
   | (Placed & { readonly kind: 'fc'; readonly wwpn: Source<Wwn>; readonly wwnn: Source<Wwn> })
-  | (Placed & { readonly kind: 'fcoe'; readonly mac: Source<Mac>; readonly wwpn: Source<Wwn>; readonly wwnn: Source<Wwn> })
+  | (Placed & {
+      readonly kind: 'fcoe'
+      readonly mac: Source<Mac>
+      readonly wwpn: Source<Wwn>
+      readonly wwnn: Source<Wwn>
+    })
   | (Placed & { readonly kind: 'iscsi'; readonly mac: Source<Mac>; readonly iqn: Source<Iqn> })
 
 /** A LUN behind a storage port. `lun`: up to 64 bits, as 16 hex digits at most ("0", "1a"). */

@@ -3,8 +3,9 @@
  * one command is one record, so that a crash leaves all of it or none (I2, I6). `evolve` is the only place where state
  * comes from: it judges nothing, so that a newer `decide` reads an older journal the same way.
  */
-import type { Bay, FunctionKey } from './blade.ts'
+
 import type { ClientId, PoolId, ProfileId, SecretId, Serial } from './addresses.ts'
+import type { Bay, FunctionKey, OverrideTarget } from './blade.ts'
 import type { Command } from './command.ts'
 import { mark, type Pool } from './pool.ts'
 import {
@@ -63,14 +64,32 @@ export type Observation =
     }
   /** The blade that this bay was about is not there any more. Wanted power holds. */
   | { readonly saw: 'left'; readonly bay: Bay; readonly serial: Serial }
-  | { readonly saw: 'armed'; readonly bay: Bay; readonly n: number; readonly profile?: ProfileId; readonly serial: Serial }
-  | { readonly saw: 'verified'; readonly bay: Bay; readonly n: number; readonly profile?: ProfileId; readonly serial: Serial }
+  | {
+      readonly saw: 'armed'
+      readonly bay: Bay
+      readonly n: number
+      readonly profile?: ProfileId
+      readonly serial: Serial
+    }
+  | {
+      readonly saw: 'verified'
+      readonly bay: Bay
+      readonly n: number
+      readonly profile?: ProfileId
+      readonly serial: Serial
+    }
   | { readonly saw: 'wrong'; readonly bay: Bay; readonly n: number }
   /** `power` present: from now on wanted (W26). `unexplained`: this board can not tell AC loss. */
   | { readonly saw: 'off'; readonly bay: Bay; readonly power?: 'off'; readonly unexplained?: true }
-  | { readonly saw: 'post-failed'; readonly bay: Bay; readonly n: number; readonly serial: Serial; readonly say: string }
+  | {
+      readonly saw: 'post-failed'
+      readonly bay: Bay
+      readonly n: number
+      readonly serial: Serial
+      readonly say: string
+    }
   | { readonly saw: 'sent'; readonly bay: Bay; readonly which: 'resets' | 'reseats'; readonly count: number }
-  | { readonly saw: 'override-set'; readonly bay: Bay; readonly boots: number }
+  | { readonly saw: 'override-set'; readonly bay: Bay; readonly target: OverrideTarget; readonly boots: number }
   | { readonly saw: 'override-used'; readonly bay: Bay }
   /** Addresses of a pool found on hardware that no profile explains. */
   | { readonly saw: 'external'; readonly pool: PoolId; readonly addresses: readonly string[] }
@@ -150,7 +169,11 @@ function apply(state: State, change: Change): State {
     case 'doubt':
       return withDoubt(state, change.doubt)
     case 'power':
-      return inBay(state, change.bay, ({ unexplained: _, ...bay }) => ({ ...bay, power: change.power }))
+      return inBay(state, change.bay, ({ unexplained: _, anew: __, ...bay }) => ({
+        ...bay,
+        power: change.power,
+        ...(change.power === 'on' && bay.life && bay.life.came !== 'armed' && { anew: true as const }),
+      }))
     case 'stopping':
       return inBay(state, change.bay, (bay) => ({ ...bay, stopping: change.how }))
     case 'one-shot':
@@ -181,8 +204,13 @@ function see(state: State, seen: Observation): State {
     case 'left': {
       const here = state.doubts.filter((doubt) => doubt.bay === seen.bay && doubt.serial === seen.serial)
       const kept = here.filter((doubt) => doubt.keeps).map((doubt) => doubt.profile)
-      const freed = letGo(state, seen.serial, here.map((doubt) => doubt.profile), kept)
-      return inBay(freed, seen.bay, ({ life, fault, stopping: _, ...rest }) => ({
+      const freed = letGo(
+        state,
+        seen.serial,
+        here.map((doubt) => doubt.profile),
+        kept,
+      )
+      return inBay(freed, seen.bay, ({ life, fault, stopping: _, anew: __, ...rest }) => ({
         ...rest,
         ...(life && life.serial !== seen.serial && { life }),
         ...(fault && fault.serial !== seen.serial && { fault }),
@@ -191,18 +219,20 @@ function see(state: State, seen: Observation): State {
     case 'armed':
       return inBay(state, seen.bay, (bay) => ({ ...bay, n: seen.n, life: lifeOf(seen, 'armed') }))
     case 'verified':
-      return inBay(state, seen.bay, ({ fault: _, ...bay }) => ({
+      return inBay(state, seen.bay, ({ fault: _, anew: __, ...bay }) => ({
         ...bay,
         n: Math.max(bay.n, seen.n),
         life: lifeOf(seen, 'verified'),
       }))
     case 'wrong':
-      return inBay(state, seen.bay, (bay) => (bay.life ? { ...bay, life: { ...bay.life, came: 'wrong' } } : bay))
+      return inBay(state, seen.bay, ({ anew: _, ...bay }) =>
+        bay.life ? { ...bay, life: { ...bay.life, came: 'wrong' } } : bay,
+      )
     case 'off':
-      return inBay(state, seen.bay, ({ life: _, stopping: __, ...bay }) => ({
+      return inBay(state, seen.bay, ({ life: _, stopping: __, anew, ...bay }) => ({
         ...bay,
-        ...(seen.power && { power: seen.power }),
-        ...(seen.unexplained && { unexplained: true as const }),
+        ...(seen.power && !anew && { power: seen.power }),
+        ...(seen.unexplained && !anew && { unexplained: true as const }),
       }))
     case 'post-failed':
       return inBay(state, seen.bay, (bay) => ({ ...bay, fault: { say: seen.say, serial: seen.serial } }))
@@ -210,11 +240,14 @@ function see(state: State, seen: Observation): State {
       return inBay(state, seen.bay, (bay) => ({ ...bay, [seen.which]: { ...bay[seen.which], sent: seen.count } }))
     case 'override-set':
       return inBay(state, seen.bay, (bay) =>
-        bay.override ? { ...bay, override: { ...bay.override, setAt: seen.boots } } : bay,
+        bay.override?.target === seen.target ? { ...bay, override: { ...bay.override, setAt: seen.boots } } : bay,
       )
     case 'override-used':
       return inBay(state, seen.bay, ({ override, ...bay }) => {
-        if (override?.left === undefined || override.left <= 1) return bay
+        if (!override) return bay
+        // A newer command came in between: what was used up was not this one.
+        if (override.setAt === undefined || override.left === undefined) return { ...bay, override }
+        if (override.left <= 1) return bay
         return { ...bay, override: { target: override.target, left: override.left - 1 } }
       })
     case 'external': {

@@ -27,10 +27,17 @@ export function reportBay(reporting: Reporting, bay: Bay): BayView {
   const own = bayState(state, bay)
   const sight = observed.bays[bay]
   const slot = sight?.slot ?? 'unknown'
-  const blade = sight && sight.blade !== 'unknown' && sight.blade !== 'empty' && !sight.pending ? sight.blade : undefined
+  const blade =
+    sight && sight.blade !== 'unknown' && sight.blade !== 'empty' && !sight.pending ? sight.blade : undefined
   const plan = plans[bay]
   const findings = (plan?.findings ?? []).map(
-    ({ type, reason, say, remedy }): Shown => ({ type, reason, message: say, remedy, sinceUptimeMs: since(bay, reason) }),
+    ({ type, reason, say, remedy }): Shown => ({
+      type,
+      reason,
+      message: say,
+      remedy,
+      sinceUptimeMs: since(bay, reason),
+    }),
   )
   const present = slot !== 'unknown' && slot.presence === 'present' ? slot : undefined
   return {
@@ -55,7 +62,9 @@ export function reportBay(reporting: Reporting, bay: Bay): BayView {
     }),
     verified: blade ? verifiedBoot(reporting, bay, blade) : [],
     inDoubt: state.doubts
-      .filter((doubt) => doubt.profile !== own.intent?.profile && (doubt.bay === bay || doubt.serial === present?.serial))
+      .filter(
+        (doubt) => doubt.profile !== own.intent?.profile && (doubt.bay === bay || doubt.serial === present?.serial),
+      )
       .map(({ profile, serial, vouched }) => ({ profile, serial, quarantined: vouched })),
   }
 }
@@ -98,11 +107,18 @@ function functionViews({ state, hardware }: Reporting, bay: Bay, blade: Blade): 
 }
 
 /** Where a function's port arrives: interconnect, and the port of it. */
-export function wire(hardware: Hardware, bay: Bay, product: string, key: FunctionKey): { interconnect: string; downlink: number } {
+export function wire(
+  hardware: Hardware,
+  bay: Bay,
+  product: string,
+  key: FunctionKey,
+): { interconnect: string; downlink: number } {
   const at = parseFunctionKey(key)
   const slot = formOf(hardware, product)?.slots.find(({ id }) => id === at?.slot)
   const wired = slot?.wiring.find(({ port }) => port === at?.port)
-  return wired ? { interconnect: wired.interconnect, downlink: bay + wired.downlink.offset } : { interconnect: '', downlink: 0 }
+  return wired
+    ? { interconnect: wired.interconnect, downlink: bay + wired.downlink.offset }
+    : { interconnect: '', downlink: 0 }
 }
 
 /** What could be verified of booting from storage, and what could not: never more than was read back. */

@@ -87,6 +87,11 @@ export interface BayState {
    * seen off. Nothing else ever switches a running blade off (W5).
    */
   readonly stopping?: 'graceful' | 'forced'
+  /**
+   * Somebody said power on since the blade was last seen to run. That it went off, when it is seen later, may be older
+   * than the command, and takes nothing of it back (I2, W26).
+   */
+  readonly anew?: true
   /** Seen off on a board that does not tell AC loss from a shut-down (W26): it stays off until a power command. */
   readonly unexplained?: true
   /** Highest arming number used. */

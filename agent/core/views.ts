@@ -80,9 +80,19 @@ export interface ProfileView {
 
 export interface PoolView {
   readonly spec: PoolSpec
-  readonly counts: { readonly free: number; readonly inUse: number; readonly external: number; readonly excluded: number; readonly quarantined: number }
+  readonly counts: {
+    readonly free: number
+    readonly inUse: number
+    readonly external: number
+    readonly excluded: number
+    readonly quarantined: number
+  }
   /** Entries that are not free, at most 256 of them; `more` says how many were left out. */
-  readonly entries: readonly { readonly address: string; readonly state: 'in-use' | 'external' | 'excluded' | 'quarantined'; readonly profile?: ProfileId }[]
+  readonly entries: readonly {
+    readonly address: string
+    readonly state: 'in-use' | 'external' | 'excluded' | 'quarantined'
+    readonly profile?: ProfileId
+  }[]
   readonly more: number
 }
 
@@ -121,10 +131,19 @@ export interface HostHealth {
 }
 
 export interface HealthView {
-  readonly supplies: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly watts: number }[]
+  readonly supplies: readonly {
+    readonly bay: number
+    readonly state: 'ok' | 'failed' | 'absent'
+    readonly watts: number
+  }[]
   readonly fans: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly rpm: number }[]
   readonly temperatures: readonly { readonly name: string; readonly celsius: number; readonly limit: number }[]
-  readonly frus: readonly { readonly where: string; readonly product: string; readonly serial: string; readonly part: string }[]
+  readonly frus: readonly {
+    readonly where: string
+    readonly product: string
+    readonly serial: string
+    readonly part: string
+  }[]
 }
 
 /** Published last: lists every part's revision, so that a reader knows when it has seen all. */
@@ -140,7 +159,12 @@ export interface ChassisView {
   readonly bays: number
   readonly inSync: boolean
   /** Bays with findings, most urgent first, one "do: …" line each. */
-  readonly todo: readonly { readonly bay: Bay; readonly reason: Reason; readonly message: string; readonly remedy: string }[]
+  readonly todo: readonly {
+    readonly bay: Bay
+    readonly reason: Reason
+    readonly message: string
+    readonly remedy: string
+  }[]
   readonly secrets: readonly SecretId[]
   readonly interconnects: readonly { readonly id: string; readonly kind: InterconnectKind | 'empty' | 'unknown' }[]
   /** Part name → version of the part: raised each time that the part is published. */

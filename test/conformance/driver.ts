@@ -201,7 +201,7 @@ export function driverConformance(name: string, makeRig: () => Promise<Rig>): vo
           { key: rig.functionFor('iscsi'), value: lost },
         ]),
       )
-      expect(failed.maybe).toBe(false)
+      expect(failed).toMatchObject({ blind: 'hardware-refused', maybe: false })
       expect(failed.message).toContain('nobody-has-it')
       expect(functionsOf(rig.truth()).every((fn) => fn.pending === undefined)).toBe(true)
     })

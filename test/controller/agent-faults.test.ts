@@ -132,7 +132,9 @@ test('twenty deliveries of one request, the agent killed in between, are one eff
   }
   await rig.settle()
   expect(replies.filter(({ replayed }) => replayed)).toHaveLength(19)
-  expect(new Set(replies.map(({ outcome }) => (outcome.kind === 'accepted' ? canonical(outcome.accepted) : 'refused'))).size).toBe(1)
+  expect(
+    new Set(replies.map(({ outcome }) => (outcome.kind === 'accepted' ? canonical(outcome.accepted) : 'refused'))).size,
+  ).toBe(1)
   expect(rig.agent.now().state.revision).toBe(before + 1)
   expect(rig.boots(4)).toHaveLength(1)
 })
@@ -204,5 +206,9 @@ test('policy that a BMC was set to behind our back is put right within one sweep
   rig.host.perform({ do: 'policy', bay: 3, policy: { restore: 'always-on', button: 'enabled', wake: 'enabled' } })
   await rig.clock.advance(40_000)
   const blade = rig.agent.now().observed.bays[3]?.blade
-  expect(typeof blade === 'object' && blade.policy).toEqual({ restore: 'always-off', button: 'disabled', wake: 'disabled' })
+  expect(typeof blade === 'object' && blade.policy).toEqual({
+    restore: 'always-off',
+    button: 'disabled',
+    wake: 'disabled',
+  })
 })

@@ -59,7 +59,9 @@ test('a move lets go of the old bay before the new one is dressed', async () => 
   const rig = await rigWith()
   await rig.do({ kind: 'assign', profile: web, ...into(3), power: 'on' })
   await rig.settle()
-  expect((await rig.refused({ kind: 'move', profile: web, ...into(4), stop: 'no', force: false })).reason).toBe('blade-powered')
+  expect((await rig.refused({ kind: 'move', profile: web, ...into(4), stop: 'no', force: false })).reason).toBe(
+    'blade-powered',
+  )
   await rig.do({ kind: 'move', profile: web, ...into(4), stop: 'graceful', force: false })
   await rig.settle()
   expect(rig.boots(4)).toHaveLength(1)

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { type Agent, type Notice, startAgent } from '../../agent/controller/agent.ts'
 import type { Clock } from '../../agent/controller/clock.ts'
-import { openMemory, type OpenedMemory } from '../../agent/controller/memory.ts'
+import { type OpenedMemory, openMemory } from '../../agent/controller/memory.ts'
 import { openEeprom } from '../../agent/controller/store/eeprom.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
@@ -55,7 +55,10 @@ export class Rig {
 
   constructor(board = 'hp-c7000') {
     this.hardware = hardware(board)
-    this.host = new ChassisHost(newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings }), this.clock)
+    this.host = new ChassisHost(
+      newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings }),
+      this.clock,
+    )
   }
 
   /** The agent comes up: on a new controller, or after a kill. */
@@ -115,7 +118,13 @@ export class Rig {
 
   envelope(command: Command, more: Partial<Envelope> = {}): Envelope {
     const content = createHash('sha256').update(JSON.stringify(command)).digest('hex')
-    return { who: { door: 'mqtt', client: id<'Client'>('tester') }, request: `request-${++this.#requests}`, content, dryRun: false, ...more }
+    return {
+      who: { door: 'mqtt', client: id<'Client'>('tester') },
+      request: `request-${++this.#requests}`,
+      content,
+      dryRun: false,
+      ...more,
+    }
   }
 
   submit(command: Command, more: Partial<Envelope> = {}): Promise<Reply> {
@@ -176,7 +185,9 @@ export class Rig {
       if (armed?.kind !== 'observation' || armed.observation.saw !== 'armed') {
         expect.unreachable(`a boot without an arming: ${JSON.stringify(record)}`)
       }
-      const worn = profiles.filter((profile) => this.given(profile).some((address) => JSON.stringify(record.functions).includes(address)))
+      const worn = profiles.filter((profile) =>
+        this.given(profile).some((address) => JSON.stringify(record.functions).includes(address)),
+      )
       expect(worn, `boot of bay ${record.bay}`).toEqual(armed.observation.profile ? [armed.observation.profile] : [])
     }
   }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { Lab, id, pools, sanProfile } from './lab.ts'
+import { id, Lab, pools, sanProfile } from './lab.ts'
+
 const web = id<'Profile'>('web-01')
 function labWith(): Lab {
   const lab = new Lab()
@@ -27,7 +28,10 @@ test('a move lets go of the old bay before the new one is written', () => {
   expect(wrong.reason).toBe('blade-powered')
   lab.do({ kind: 'move', profile: web, ...here(4), stop: 'graceful', force: false })
   const { steps, notes } = lab.settle()
-  console.log(steps.map((s) => `${s.kind} ${s.bay}`), notes.map((n) => `${n.saw} ${'bay' in n ? n.bay : ''}`))
+  console.log(
+    steps.map((s) => `${s.kind} ${s.bay}`),
+    notes.map((n) => `${n.saw} ${'bay' in n ? n.bay : ''}`),
+  )
   expect(lab.state.bays[4]?.life).toMatchObject({ came: 'verified', profile: 'web-01' })
   expect(lab.state.doubts.map(({ bay }) => bay)).toEqual([4])
 })

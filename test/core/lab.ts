@@ -6,7 +6,16 @@ import { expect } from 'vitest'
 import { loadHardware } from '../../agent/boards/load.ts'
 import type { ChassisId, ClientId, Serial, Uuid } from '../../agent/core/addresses.ts'
 import { parseId, parseMac, parseWwn } from '../../agent/core/addresses.ts'
-import type { AdapterReading, Bay, Blade, FunctionReading, FunctionValue, Observed, Role, Sight } from '../../agent/core/blade.ts'
+import type {
+  AdapterReading,
+  Bay,
+  Blade,
+  FunctionReading,
+  FunctionValue,
+  Observed,
+  Role,
+  Sight,
+} from '../../agent/core/blade.ts'
 import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type Decision, decide } from '../../agent/core/decide.ts'
@@ -86,7 +95,10 @@ export function observe(hardware: Hardware, empty: readonly Bay[] = []): Observe
   const bays = Object.fromEntries(
     board.bays.map(({ bay }) => {
       const product = empty.includes(bay) ? undefined : board.simulated[String(bay)]
-      return [bay, sightOf(product === undefined ? undefined : blade(hardware, product, bay), board.backplane.permitLatch)]
+      return [
+        bay,
+        sightOf(product === undefined ? undefined : blade(hardware, product, bay), board.backplane.permitLatch),
+      ]
     }),
   )
   return { bays, interconnects: Object.fromEntries(board.interconnects.map(({ id, usual }) => [id, usual])) }
@@ -117,8 +129,14 @@ export function sanProfile(name: string): Profile {
 }
 
 export const pools: readonly Command[] = [
-  { kind: 'define-pool', pool: { id: id<'Pool'>('lan'), kind: 'mac', range: { by: 'preset', preset: 'hp-vc', index: 1 } } },
-  { kind: 'define-pool', pool: { id: id<'Pool'>('san'), kind: 'wwpn', range: { by: 'preset', preset: 'hp-vc', index: 1 } } },
+  {
+    kind: 'define-pool',
+    pool: { id: id<'Pool'>('lan'), kind: 'mac', range: { by: 'preset', preset: 'hp-vc', index: 1 } },
+  },
+  {
+    kind: 'define-pool',
+    pool: { id: id<'Pool'>('san'), kind: 'wwpn', range: { by: 'preset', preset: 'hp-vc', index: 1 } },
+  },
 ]
 
 export class Lab {
@@ -136,7 +154,13 @@ export class Lab {
 
   envelope(more: Partial<Envelope> = {}): Envelope {
     const request = `request-${++this.#requests}`
-    return { who: { door: 'mqtt', client: id<'Client'>('tester') as ClientId }, request, content: request, dryRun: false, ...more }
+    return {
+      who: { door: 'mqtt', client: id<'Client'>('tester') as ClientId },
+      request,
+      content: request,
+      dryRun: false,
+      ...more,
+    }
   }
 
   decide(command: Command, more: Partial<Envelope> = {}): Decision {

@@ -21,7 +21,11 @@ export interface Asked {
 /** Resolves when the request need not be delivered again: it is durable, refused, or was a question. */
 export async function answer(front: Front, { client, payload, retained, shortenedFrom }: Asked): Promise<Reply> {
   if (shortenedFrom !== undefined)
-    return refused(front, '', refuse('too-large', `the request has about ${shortenedFrom} bytes; send at most ${largestRequest}`))
+    return refused(
+      front,
+      '',
+      refuse('too-large', `the request has about ${shortenedFrom} bytes; send at most ${largestRequest}`),
+    )
   const decoded = decodeRequest(payload, front.digest)
   // A broker delivers a retained one again after each reconnect: at a time that nobody chose.
   if (retained) {

@@ -107,7 +107,12 @@ export class Outbox {
       this.#presence = undefined
       return presence
     }
-    const lanes = [() => this.#nextResponse(), () => this.#nextPart(), () => this.#nextEvent(), () => this.#nextLeftover()]
+    const lanes = [
+      () => this.#nextResponse(),
+      () => this.#nextPart(),
+      () => this.#nextEvent(),
+      () => this.#nextLeftover(),
+    ]
     for (let tried = 0; tried < lanes.length; tried++) {
       const message = lanes[this.#turn++ % lanes.length]?.()
       if (message) return message
@@ -163,7 +168,9 @@ export class Outbox {
       const event = this.#events.shift()
       if (!event) return
       const { from, to } = event.kind === 'gap' ? event : { from: event.number, to: event.number }
-      this.#lost = this.#lost ? { from: Math.min(this.#lost.from, from), to: Math.max(this.#lost.to, to) } : { from, to }
+      this.#lost = this.#lost
+        ? { from: Math.min(this.#lost.from, from), to: Math.max(this.#lost.to, to) }
+        : { from, to }
     }
   }
 }

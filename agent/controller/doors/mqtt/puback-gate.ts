@@ -37,7 +37,8 @@ export class PubackGate {
       if (this.#at.at === 'header') {
         const header = this.#reader.take(chunk[i++] ?? 0)
         if (header === 'more') continue
-        if (header === 'malformed') throw new Error('the MQTT client wrote a packet whose length has more than four bytes')
+        if (header === 'malformed')
+          throw new Error('the MQTT client wrote a packet whose length has more than four bytes')
         if (typeOf(header) === packetType.puback)
           this.#at = { at: 'puback', left: header.length, bytes: [...header.raw] }
         else {
