@@ -11,10 +11,12 @@ import type { ControllerView, HealthView, HostHealth } from '../core/views.ts'
 import { version } from '../version.ts'
 import { schema } from '../wire/schema.ts'
 import { startAgent } from './agent.ts'
-import { systemClock } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import { type Config, readConfig, usage } from './config.ts'
 import { openDesk } from './desk.ts'
 import { openDiary } from './diary.ts'
+import type { Front } from './doors/front.ts'
+import { openMqtt } from './doors/mqtt/mqtt.ts'
 import { SocketBackplane } from './hardware/backplane.ts'
 import { redfishDriver } from './hardware/redfish.ts'
 import { readHost } from './host.ts'
@@ -58,7 +60,7 @@ async function run(config: Config): Promise<void> {
     onReadOnly: (why) => log(`the store is read-only: ${why}`),
   })
   for (const note of memory.view().notes) log(note)
-  const ring = await openEventRing({ medium: nodeMedium(`${config.data}/events`) })
+  const ring = await openEventRing({ medium: nodeMedium(`${config.data}/events`), block: 100 })
   const diary = openDiary(ring, clock, bootId, log)
   const keeper = memory.chassisKey && sealer(memory.chassisKey)
 
@@ -132,7 +134,7 @@ async function run(config: Config): Promise<void> {
     { severity: 'info', type: 'agent-started', message: `agent ${version} serves ${config.chassis}` },
     agent.now().state,
   )
-  const doors = await openDoors(config, front, clock)
+  const doors = openDoors(config, front, clock)
 
   const end = async () => {
     clearInterval(slow)
@@ -148,10 +150,13 @@ async function run(config: Config): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end())
 }
 
-async function openDoors(config: Config, front: ReturnType<typeof openDesk>, clock: ReturnType<typeof systemClock>) {
-  const doors: { close(): Promise<void> }[] = []
-  void front
-  void clock
+interface Door {
+  close(): Promise<void>
+}
+
+function openDoors({ broker, json }: Config, front: Front, clock: Clock): readonly Door[] {
+  const doors: Door[] = []
+  if (broker) doors.push(openMqtt({ front, clock, json, log, randomness: Math.random, ...broker }))
   return doors
 }
 

@@ -23,6 +23,7 @@ import {
   bayState,
   type Doubt,
   firstToken,
+  sameDoubt,
   type Held,
   type Intent,
   type State,
@@ -479,14 +480,19 @@ function wear(state: State, held: Held, { bay, blade, doubt }: Seat): readonly C
     revision: state.revision + 1,
     ...(blade && { blade }),
   }
-  return [{ set: 'intent', bay, intent }, ...(doubt ? [{ set: 'doubt', doubt } as const] : [])]
+  // The look that placed it may be old. Where a doubt is recorded already, only a new look moves it to another bay (W6).
+  const recorded = doubt && state.doubts.find((other) => sameDoubt(other, doubt))
+  const moved = recorded !== undefined && recorded.bay !== bay
+  return [{ set: 'intent', bay, intent }, ...(doubt && !moved ? [{ set: 'doubt', doubt } as const] : [])]
 }
 
 /** Wanted power of a bay, where it is not wanted so already. A new word also lifts a fault that waited for one. */
-function want(state: State, bay: Bay, power: 'on' | 'off'): readonly Change[] {
+function want({ state, observed }: World, bay: Bay, power: 'on' | 'off'): readonly Change[] {
   const own = bayState(state, bay)
   const changes: Change[] = []
-  if (own.power !== power || own.unexplained) changes.push({ set: 'power', bay, power })
+  // It may have gone off and nobody looked yet; then this word is newer than what will be seen.
+  const again = power === 'on' && own.life?.came === 'verified' && !own.anew && !isOn(observed.bays[bay])
+  if (own.power !== power || own.unexplained || again) changes.push({ set: 'power', bay, power })
   if (own.fault && power === 'on') changes.push({ drop: 'fault', bay })
   return changes
 }
@@ -498,7 +504,7 @@ function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Ef
   const now = bayOf(state, command.profile)
   const wanted = 'bay' in command.to ? command.to.bay : now
   if (now !== undefined && wanted === now) {
-    const changes = [...accept(world, held, now), ...(command.power ? want(state, now, command.power) : [])]
+    const changes = [...accept(world, held, now), ...(command.power ? want(world, now, command.power) : [])]
     const powered = changes.some((change) => 'set' in change && change.set === 'power')
     const accepted = changes.some((change) => 'set' in change && change.set === 'intent')
     const diff = [
@@ -512,7 +518,7 @@ function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Ef
   if (isRefused(found)) return found
   const { bay } = found
   return {
-    changes: [...wear(state, held, found), ...(command.power ? want(state, bay, command.power) : [])],
+    changes: [...wear(state, held, found), ...(command.power ? want(world, bay, command.power) : [])],
     diff: [
       `bay ${bay}: profile none → ${command.profile}`,
       ...(command.power ? [`bay ${bay}: power ${command.power}`] : []),
@@ -601,7 +607,7 @@ function move(world: World, command: Extract<Command, { kind: 'move' }>): Effect
   const from = bayOf(state, profile)
   if (from === undefined) return refuse('not-assigned', `${profile} is assigned to no bay; assign it`)
   if ('bay' in command.to && command.to.bay === from) {
-    const changes = command.power ? want(state, from, command.power) : []
+    const changes = command.power ? want(world, from, command.power) : []
     return { changes, diff: changes.map(() => `bay ${from}: power ${command.power}`).slice(0, 1), bay: from, held }
   }
   const left = leave(world, profile, from, command)
@@ -613,7 +619,7 @@ function move(world: World, command: Extract<Command, { kind: 'move' }>): Effect
   const power = command.power ?? before
   const changes: Change[] = [...left, ...wear(state, held, found)]
   if (before === 'on') changes.push({ set: 'power', bay: from, power: 'off' })
-  if (power) changes.push(...want(state, bay, power))
+  if (power) changes.push(...want(world, bay, power))
   return {
     changes,
     diff: [`bay ${from}: profile ${profile} → none`, `bay ${bay}: profile none → ${profile}`],
@@ -691,17 +697,17 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
       const quarantined = state.doubts.find((doubt) => doubt.bay === bay && doubt.vouched)
       if (quarantined)
         return refuse('bay-quarantined', `bay ${bay} may still be live as ${quarantined.profile}; reseat bay ${bay}`)
-      const changes = want(state, bay, 'on')
+      const changes = want(world, bay, 'on')
       return { changes, diff: changes.length > 0 ? [`bay ${bay}: power ${own.power ?? 'as it is'} → on`] : [], bay }
     }
     case 'off': {
-      const changes: Change[] = [...want(state, bay, 'off')]
+      const changes: Change[] = [...want(world, bay, 'off')]
       if (!off && own.stopping !== stop && own.stopping !== 'forced') changes.push({ set: 'stopping', bay, how: stop })
       return { changes, diff: changes.length > 0 ? [`bay ${bay}: power ${own.power ?? 'as it is'} → off`] : [], bay }
     }
     case 'cycle':
       return {
-        changes: [...want(state, bay, 'on'), ...(off ? [] : [{ set: 'stopping', bay, how: stop } as const])],
+        changes: [...want(world, bay, 'on'), ...(off ? [] : [{ set: 'stopping', bay, how: stop } as const])],
         diff: [`bay ${bay}: power cycle`],
         bay,
       }

@@ -193,15 +193,16 @@ function handWork(bay: Bay, leavers: readonly Doubt[]): readonly Finding[] {
 
 function blindness(bay: Bay, sight: Sight): Finding {
   const blind = sight.blind ?? 'agent-started'
+  if (sight.pending && blind !== 'agent-started' && blind !== 'backplane-silent') {
+    return find('unanswered', `the BMC of bay ${bay} left a command unanswered`, `wait, or reseat bay ${bay}`)
+  }
   switch (blind) {
     case 'agent-started':
       return find('not-looked-yet', `bay ${bay} has not been looked at since the agent started`)
     case 'backplane-silent':
       return find('backplane-silent', 'the backplane does not answer')
     case 'bmc-silent':
-      return sight.pending
-        ? find('unanswered', `the BMC of bay ${bay} left a command unanswered`, `wait, or reseat bay ${bay}`)
-        : find('bmc-silent', `the BMC of bay ${bay} does not answer`, `reseat bay ${bay}, or pull blade ${bay}`)
+      return find('bmc-silent', `the BMC of bay ${bay} does not answer`, `reseat bay ${bay}, or pull blade ${bay}`)
     case 'bmc-busy':
       return find('bmc-busy', `the BMC of bay ${bay} has no session left`)
     case 'bmc-nonsense':

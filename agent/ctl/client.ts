@@ -238,7 +238,9 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
     if (outcome.kind === 'refused') throw new Unreachable(`chassis ${chassis} shows no state: ${outcome.refusal.say}`)
     if (outcome.kind !== 'state') throw new Unreadable(`chassis ${chassis} answered something else than was asked`)
     // The list last, as on the wire.
-    const parts = [...outcome.parts].sort((a, b) => Number(a.part.part === 'chassis') - Number(b.part.part === 'chassis'))
+    const parts = [...outcome.parts].sort(
+      (a, b) => Number(a.part.part === 'chassis') - Number(b.part.part === 'chassis'),
+    )
     for (const state of parts) {
       snapshot.offer(state)
       envelope.heard(state)

@@ -8,16 +8,16 @@ export type Environment = { readonly [name: string]: string | undefined }
 export const environment = (): Environment => process.env
 
 export const globalOptions: OptionTable = {
-  broker: { value: 'URL', say: 'broker (MIDPLANE_BROKER; usual: mqtt://127.0.0.1:1883)' },
-  chassis: { value: 'ID', say: 'chassis (MIDPLANE_CHASSIS; usual: the only one there is)' },
-  client: { value: 'ID', say: 'whose commands these are (MIDPLANE_CLIENT; usual: chassisctl)' },
+  broker: { value: 'URL', say: 'usual: MIDPLANE_BROKER, or mqtt://127.0.0.1:1883' },
+  chassis: { value: 'ID', say: 'usual: MIDPLANE_CHASSIS, or the only one there is' },
+  client: { value: 'ID', say: 'who commands; usual: MIDPLANE_CLIENT, or chassisctl' },
   output: { value: 'FORMAT', short: 'o', say: 'table | json | jsonl' },
-  timeout: { value: 'TIME', say: 'longest wait: 500ms, 60s, 2m (usual: 15s; with --wait 120s)' },
-  mqtt: { value: '3|5', say: 'MQTT 3.1.1 or 5, with fall-back (usual: 3)' },
-  ca: { value: 'FILE', say: 'certificate of the authority, for mqtts:// (MIDPLANE_CA)' },
+  timeout: { value: 'TIME', say: 'longest wait, as 500ms, 60s or 2m' },
+  mqtt: { value: '3|5', say: '3.1.1 (usual), or 5 where the broker speaks it' },
+  ca: { value: 'FILE', say: 'authority, for mqtts:// (MIDPLANE_CA)' },
   cert: { value: 'FILE', say: 'certificate of this client (MIDPLANE_CERT)' },
   key: { value: 'FILE', say: 'its private key (MIDPLANE_KEY)' },
-  help: { short: 'h', say: 'how it is used, with examples; with a verb, of that verb' },
+  help: { short: 'h', say: 'how it is used; with a verb, that verb' },
   version: { say: 'version of this program' },
 }
 

@@ -21,8 +21,11 @@ export function help(verbs: readonly Verb[]): readonly string[] {
     '',
     ...wrap(`exit codes: ${exitCodes}`, columns),
     '',
-    'chassisctl VERB --help tells more, with examples. Accepted is not done: a change is',
-    'durable when it is accepted, and done when the state is in sync (--wait, or wait).',
+    ...wrap(
+      'chassisctl VERB --help tells more, with examples. Accepted is not done: a change is durable when it is ' +
+        'accepted, and done when the state is in sync (--wait, or the verb wait).',
+      columns,
+    ),
   ]
 }
 

@@ -8,7 +8,9 @@ import { expect } from 'vitest'
 import { type Agent, type Notice, startAgent } from '../../agent/controller/agent.ts'
 import type { Clock } from '../../agent/controller/clock.ts'
 import { type OpenedMemory, openMemory } from '../../agent/controller/memory.ts'
+import { sealer } from '../../agent/controller/secrets.ts'
 import { openEeprom } from '../../agent/controller/store/eeprom.ts'
+import type { SecretId } from '../../agent/core/addresses.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
@@ -46,17 +48,20 @@ export class Rig {
   readonly clock = new VirtualClock()
   readonly host: ChassisHost
   medium = memoryMedium()
-  eeprom = memoryEeprom()
+  eeprom: ReturnType<typeof memoryEeprom>
   running: Running | undefined
   /** Every record of every life of the agent, in order. */
   readonly records: StoreRecord[] = []
   #boots = 0
   #requests = 0
 
-  constructor(board = 'hp-c7000') {
+  /** `empty`: no blade in any bay, whatever the board is usually filled with. */
+  constructor(board = 'hp-c7000', { empty = false }: { readonly empty?: boolean } = {}) {
     this.hardware = hardware(board)
+    const { bytes, pageBytes } = this.hardware.board.backplane.eeprom
+    this.eeprom = memoryEeprom({ size: bytes, pageBytes })
     this.host = new ChassisHost(
-      newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings }),
+      newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings, empty }),
       this.clock,
     )
   }
@@ -83,7 +88,14 @@ export class Rig {
         onReadOnly: () => {},
       }),
     )
-    const { driver, backplane } = inMemoryHardware(host)
+    const keeper = memory.chassisKey && sealer(memory.chassisKey)
+    const { driver, backplane } = inMemoryHardware(host, {
+      // As the program wires it: unsealed only when a step writes it (W16).
+      secret: (id, mark) => {
+        const secret = agent.now().state.secrets[id]
+        return secret && secret.mark === mark ? keeper?.unseal(id, secret.sealed) : undefined
+      },
+    })
     const agent = startAgent({
       state: memory.state,
       memory,
@@ -144,6 +156,12 @@ export class Rig {
     return outcome.refusal
   }
 
+  /** The desk seals a secret before it becomes a command: so does the rig. */
+  async setSecret(secret: SecretId, plain: string): Promise<void> {
+    const key = this.running?.memory.chassisKey ?? expect.unreachable('this chassis has no key')
+    await this.do({ kind: 'set-secret', secret, ...sealer(key).seal(secret, plain) })
+  }
+
   /** Lets the world go on until every bay is in sync, for so long at most. */
   async settle(mostMs = 300_000): Promise<void> {
     const end = this.clock.now() + mostMs
@@ -179,6 +197,7 @@ export class Rig {
         (each) =>
           each.kind === 'observation' &&
           each.observation.saw === 'armed' &&
+          each.observation.bay === record.bay &&
           each.observation.serial === record.serial &&
           each.observation.n === record.n,
       )

@@ -5,7 +5,7 @@
 import { expect } from 'vitest'
 import { loadHardware } from '../../agent/boards/load.ts'
 import type { ChassisId, ClientId, Serial, Uuid } from '../../agent/core/addresses.ts'
-import { parseId, parseMac, parseWwn } from '../../agent/core/addresses.ts'
+import { parseId, parseIqn, parseMac, parseWwn } from '../../agent/core/addresses.ts'
 import type {
   AdapterReading,
   Bay,
@@ -125,6 +125,44 @@ export function sanProfile(name: string): Profile {
       ],
     },
     affinity: 'model',
+  }
+}
+
+/** One NIC on the LOM, nothing to boot from. */
+export function lanProfile(name: string): Profile {
+  const mac = { from: 'pool', pool: id<'Pool'>('lan') } as const
+  const connections = [{ kind: 'nic', id: id<'Connection'>('prod'), slot: 'lom', mac }] as const
+  return { id: id<'Profile'>(name), connections, boot: { mode: 'uefi', order: [] }, affinity: 'bay' }
+}
+
+/** Boots from an iSCSI target, with CHAP; its initiator name outlives AC loss in most adapters. */
+export function iscsiProfile(name: string): Profile {
+  const connection = id<'Connection'>('disk')
+  const iqn = (text: string) => parseIqn(text) ?? expect.unreachable(text)
+  return {
+    id: id<'Profile'>(name),
+    connections: [
+      {
+        kind: 'iscsi',
+        id: connection,
+        slot: 'lom',
+        mac: { from: 'pool', pool: id<'Pool'>('lan') },
+        iqn: { from: 'value', value: iqn(`iqn.2026-11.test:${name}`) },
+      },
+    ],
+    boot: {
+      mode: 'uefi',
+      order: [
+        {
+          target: 'iscsi',
+          connection,
+          targets: [{ iqn: iqn('iqn.2026-11.test:disk'), address: '192.0.2.1', tcpPort: 3260, lun: '1' }],
+          network: { by: 'dhcp' },
+          chap: { user: 'boot', secret: id<'Secret'>('chap') },
+        },
+      ],
+    },
+    affinity: 'bay',
   }
 }
 

@@ -25,7 +25,7 @@ export type Event =
 
 export interface Rules {
   readonly planBay: typeof planBay
-  /** `off-then-bare`: power and latch are read before the adapters (W1 says after). */
+  /** `off-then-bare`: what the last look said of power and latch still counts, for adapters read now (W1 says after). */
   readonly look: 'bare-then-off' | 'off-then-bare'
   /** `believed`: a command without an answer counts as answered (W2 says it is pending). */
   readonly silence: 'pending' | 'believed'
@@ -50,8 +50,9 @@ export interface Run {
   readonly observed: Observed
   readonly touches: { readonly [bay: Bay]: Touch }
   readonly clock: number
-  /** Bays whose blade a command said to switch off, reset or cut, since it last came on. */
+  /** Bays whose blade a command said to switch off, until it was seen off; and to reset or cut, until that was sent. */
   readonly told: readonly Bay[]
+  readonly shots: readonly Bay[]
   /** Bays whose wanted power a command changed to on since their blade was last on. */
   readonly wantedOn: readonly Bay[]
   readonly acknowledged: readonly { readonly request: string; readonly accepted: Accepted }[]
@@ -65,7 +66,7 @@ export class Broken extends Error {}
 const freshTouch: Touch = { pending: true, secrets: [], cut: false }
 
 export function begin(state: State, rack: Rack, observed: Observed): Run {
-  const none = { told: [], wantedOn: [], acknowledged: [], unsynced: [], requests: 0 }
+  const none = { told: [], shots: [], wantedOn: [], acknowledged: [], unsynced: [], requests: 0 }
   return { rack, durable: state, head: state, observed, touches: {}, clock: 0, ...none }
 }
 
@@ -92,7 +93,9 @@ function advance(run: Run, event: Event, lab: Lab): Run {
       return sync(run)
     case 'restart': {
       const durable: State = JSON.parse(JSON.stringify(run.durable))
-      return { ...run, durable, head: durable, unsynced: [], touches: {}, observed: { ...run.observed, bays: {} } }
+      // What was not durable was not acknowledged either.
+      const wantedOn = run.wantedOn.filter(() => run.unsynced.length === 0)
+      return { ...run, durable, head: durable, unsynced: [], wantedOn, touches: {}, observed: { ...run.observed, bays: {} } }
     }
     case 'wait':
       return { ...run, clock: run.clock + event.seconds, rack: aged(run.rack, event.seconds) }
@@ -127,7 +130,7 @@ function suffer(run: Run, mishap: Mishap, lab: Lab): Run {
 
 /** After anything that may have switched blades on or off: I3, and which commands are used up. */
 function turned(before: Run, after: Run, lab: Lab): Run {
-  let { told, wantedOn } = after
+  let { wantedOn } = after
   for (const [number, seat] of Object.entries(after.rack.seats)) {
     const bay = Number(number)
     const old = before.rack.seats[bay]?.blade
@@ -137,11 +140,10 @@ function turned(before: Run, after: Run, lab: Lab): Run {
     if (seat.blade && is === 'on') {
       lab.tally?.('power-on')
       if (seat.latch !== 'none') checkIdentity(after.durable, bay, seat.blade, seat.latch.n)
-      told = told.filter((each) => each !== bay)
       wantedOn = wantedOn.filter((each) => each !== bay)
     }
   }
-  return { ...after, told, wantedOn }
+  return { ...after, wantedOn }
 }
 
 /** I3: behind a latch, a blade comes up as what it was armed as, and as nothing else. */
@@ -179,15 +181,15 @@ function obey(run: Run, command: Command, durable: boolean, lab: Lab): Run {
   if (record.accepted.changed) lab.tally?.(`accepted ${command.kind}`)
   const head = evolve(state, record)
   const bays = record.changes.flatMap((change) => ('bay' in change ? [change.bay] : []))
-  const off = record.changes.flatMap((change) =>
-    'set' in change && (change.set === 'stopping' || change.set === 'one-shot') ? [change.bay] : [],
-  )
+  const off = record.changes.flatMap((change) => ('set' in change && change.set === 'stopping' ? [change.bay] : []))
+  const shots = record.changes.flatMap((change) => ('set' in change && change.set === 'one-shot' ? [change.bay] : []))
   const on = record.changes.flatMap((change) => ('set' in change && change.set === 'power' && change.power === 'on' ? [change.bay] : []))
   const next: Run = {
     ...run,
     head,
     requests: run.requests + 1,
     told: [...run.told, ...off],
+    shots: [...run.shots, ...shots],
     wantedOn: [...run.wantedOn.filter((bay) => !bays.includes(bay)), ...on.filter((bay) => run.rack.seats[bay]?.blade?.power !== 'on')],
     unsynced: [...run.unsynced, { request, accepted: record.accepted }],
   }
@@ -196,15 +198,17 @@ function obey(run: Run, command: Command, durable: boolean, lab: Lab): Run {
 
 function commit(run: Run, observation: Observation, lab: Lab): Run {
   lab.tally?.(`saw ${observation.saw}`)
-  checkTruth(run, observation)
   const record: StoreRecord = { kind: 'observation', observation }
-  return sync({ ...run, head: evolve(run.head, record) })
+  const next = sync({ ...run, head: evolve(run.head, record) })
+  checkTruth(run, observation, next.head)
+  return next
 }
 
 /** What is recorded as let go is dark in truth, and a word of the operator outlives what was seen before it. */
-function checkTruth({ rack, wantedOn, head }: Run, seen: Observation): void {
+function checkTruth({ rack, wantedOn, head }: Run, seen: Observation, next: State): void {
   // A board without a latch may give a start up as not come, and says so (W26).
-  if (seen.saw === 'off' && seen.power === 'off' && !seen.unexplained && wantedOn.includes(seen.bay)) {
+  const { power, unexplained } = ('bay' in seen && next.bays[seen.bay]) || {}
+  if (seen.saw === 'off' && power === 'off' && !unexplained && wantedOn.includes(seen.bay)) {
     throw new Broken(`I2: bay ${seen.bay} was told to power on, and that was forgotten`)
   }
   if (seen.saw !== 'let-go') return
@@ -244,19 +248,26 @@ function tend(run: Run, { bay, fate, amid, after }: Extract<Event, { is: 'tend' 
 
 function look(run: Run, bay: Bay, first: Seat, second: Seat, { rules }: Lab): Run {
   let touch = touchOf(run, bay)
-  const slot: Slot = rules.look === 'off-then-bare' ? slotOf(first) : slotOf(second)
+  const old = rules.look === 'off-then-bare' ? lastLook(run, bay) : undefined
+  const slot: Slot = old?.slot ?? slotOf(second)
   const present = slot.presence === 'present' ? slot : undefined
   if (!present || (touch.serial !== undefined && touch.serial !== present.serial)) {
     touch = { pending: false, secrets: [], cut: false }
   }
   if (present) touch = { ...touch, serial: present.serial }
-  const still = rules.look === 'off-then-bare' || canonical(slotOf(first)) === canonical(slotOf(second))
-  const [adapters, power] = rules.look === 'off-then-bare' ? [second, first] : [first, second]
-  const readable = present && !touch.pending && second.bmc === 'answers' && still && adapters.blade && power.blade
+  const still = old !== undefined || canonical(slotOf(first)) === canonical(slotOf(second))
+  const read = second.blade
+  const readable = present && !touch.pending && second.bmc === 'answers' && still && first.blade && read
   const blade: Sight['blade'] = !present
     ? 'empty'
-    : readable && adapters.blade && power.blade
-      ? { ...power.blade, ...power.lag, adapters: adapters.blade.adapters, shown: adapters.blade.shown }
+    : readable && first.blade && read
+      ? {
+          ...read,
+          ...second.lag,
+          ...(old && { power: old.blade.power, stage: old.blade.stage }),
+          adapters: first.blade.adapters,
+          shown: first.blade.shown,
+        }
       : 'unknown'
   const seconds = (at: number) => run.clock - at
   const sight: Sight = {
@@ -274,6 +285,12 @@ function look(run: Run, bay: Bay, first: Seat, second: Seat, { rules }: Lab): Ru
   return touched({ ...run, observed: { ...run.observed, bays: { ...run.observed.bays, [bay]: sight } } }, bay, touch)
 }
 
+function lastLook({ observed }: Run, bay: Bay): { slot: Slot; blade: Blade } | undefined {
+  const { slot, blade } = observed.bays[bay] ?? { slot: 'unknown', blade: 'unknown' }
+  if (slot === 'unknown' || slot.presence !== 'present' || blade === 'unknown' || blade === 'empty') return undefined
+  return { slot, blade }
+}
+
 /** What is to be done about a bay now; for telling whether all is still. */
 export const planOf = (run: Run, bay: Bay, { hardware, rules }: Lab): BayPlan => rules.planBay(run.durable, bay, run.observed, hardware)
 
@@ -285,9 +302,10 @@ function act(run: Run, bay: Bay, basis: BayState | undefined, fate: Fate, lab: L
     let noted = commit(run, plan.note, lab)
     if (plan.note.saw === 'off' || plan.note.saw === 'left') {
       const { power: _, ...rest } = touchOf(noted, bay)
-      noted = touched(noted, bay, { ...rest, secrets: [] })
+      noted = touched({ ...noted, told: noted.told.filter((each) => each !== bay) }, bay, { ...rest, secrets: [] })
     }
-    return plan.next ? take(noted, plan.next, fate, lab) : noted
+    const taken = plan.next ? take(noted, plan.next, fate, lab) : noted
+    return plan.note.saw === 'sent' ? { ...taken, shots: taken.shots.filter((each) => each !== bay) } : taken
   }
   let now = run
   for (const each of plan.steps) {
@@ -340,9 +358,11 @@ function take(run: Run, step: Step, fate: Fate, lab: Lab): Run {
 }
 
 /** I5: what runs is stopped by a command, or by the world, and by no rule. */
-function checkRunning({ durable, told, rack }: Run, step: Step): void {
+function checkRunning({ durable, told, shots, rack }: Run, step: Step): void {
   const stops = step.kind === 'cut' || (step.kind === 'power' && step.action !== 'on')
-  if (!stops || told.includes(step.bay)) return
+  if (!stops) return
+  const shot = step.kind === 'cut' || step.action === 'reset'
+  if ((shot ? shots : told).includes(step.bay)) return
   if (durable.bays[step.bay]?.life?.came === 'verified' && rack.seats[step.bay]?.blade?.power === 'on') {
     throw new Broken(`I5: ${canonical(step)} was sent to a blade that runs, and nobody said so`)
   }

@@ -67,9 +67,9 @@ export function search(run: Run, budget: Budget, lab: Lab, most: { readonly stat
 }
 
 /** What two moments must have in common to have the same future. */
-function keyOf({ rack, durable, observed, touches, told, wantedOn }: Run, { bays: _, commands, ...budget }: Budget): string {
+function keyOf({ rack, durable, observed, touches, told, shots, wantedOn }: Run, { bays: _, commands, ...budget }: Budget): string {
   const { answers: __, revision: ___, profiles: ____, ...state } = durable
-  const text = JSON.stringify([rack, state, observed, touches, told, wantedOn, budget, commands.length, commands])
+  const text = JSON.stringify([rack, state, observed, touches, told, shots, wantedOn, budget, commands.length, commands])
   return createHash('sha1').update(text).digest('base64')
 }
 
@@ -97,7 +97,9 @@ function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
     if (budget.late > 0) all.push([{ is: 'tend', bay, fate: 'late' }, { ...budget, late: budget.late - 1 }])
     if (budget.lost > 0) all.push([{ is: 'tend', bay, fate: 'lost' }, { ...budget, lost: budget.lost - 1 }])
     for (const [mishap, left] of mishaps) {
-      all.push([{ is: 'tend', bay, fate: 'obeyed', amid: mishap }, left])
+      const about = 'bay' in mishap ? mishap.bay : bay
+      if (about !== bay) continue
+      if (mishap.it !== 'post-end') all.push([{ is: 'tend', bay, fate: 'obeyed', amid: mishap }, left])
       all.push([{ is: 'tend', bay, fate: 'obeyed', after: mishap }, left])
     }
     for (const [command, left] of commands) all.push([{ is: 'tend', bay, fate: 'obeyed', after: command }, left])

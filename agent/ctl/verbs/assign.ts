@@ -9,7 +9,7 @@ import { changeOptions } from '../config.ts'
 import type { Context, Verb } from '../context.ts'
 
 const placement = {
-  when: { value: 'now|next-off', say: 'now refuses a blade that is on; next-off waits until it is off (usual: now)' },
+  when: { value: 'now|next-off', say: 'now refuses a blade that is on; next-off waits' },
   preprovision: { say: 'also a bay that is empty or can not be seen: dressed when its blade arrives' },
   power: { value: 'on|off', say: 'power wanted from then on' },
   product: { value: 'NAME', say: 'with bay any: only blades of this product' },
@@ -59,7 +59,8 @@ export const unassign: Verb = {
 export const move: Verb = {
   name: 'move',
   forms: ['PROFILE bay N', 'PROFILE bay any [--product NAME] [--among BAYS]'],
-  say: 'unassign here and assign there, as one change; the old blade lets go first',
+  say: 'unassign here and assign there, as one change',
+  more: 'The old blade lets go first. A blade that is on is stopped only with --power-off or --force-off.',
   examples: ['chassisctl move db-01 bay 4 --power-off', 'chassisctl move db-01 bay any --force'],
   options: { ...changeOptions, ...placement, ...stopping },
   async run(context) {

@@ -43,7 +43,7 @@ const targets: readonly OverrideTarget[] = ['pxe', 'http', 'local', 'remote', 's
 export const boot: Verb = {
   name: 'boot',
   forms: [`bay N ${targets.join(' | ')} (--once | --always | --boots N)`, 'bay N none', 'plan PROFILE -f FILE'],
-  say: 'boot from something else for a while, or replace the boot plan of a profile',
+  say: 'boot from something else, or replace the boot plan of a profile',
   more: 'How long an override lasts is always said; none takes it away. The plan is JSON: {"mode": …, "order": […]}.',
   examples: [
     'chassisctl boot bay 3 pxe --once',
@@ -97,7 +97,7 @@ async function plan(context: Context): Promise<Exit> {
 export const reseat: Verb = {
   name: 'reseat',
   forms: ['bay BAYS'],
-  say: 'cut the power of a bay and give it back, as if the blade was pulled',
+  say: 'cut the power of a bay, as if its blade was pulled and put back',
   more: 'A running blade loses its power at once. Not every chassis can cut one bay; it says so.',
   examples: ['chassisctl reseat bay 3'],
   options: changeOptions,

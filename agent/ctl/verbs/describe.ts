@@ -92,11 +92,15 @@ function functionLines(view: FunctionView): readonly string[] {
     view.vlan !== undefined && `vlan ${view.vlan}`,
     view.maxMbps !== undefined && `up to ${view.maxMbps} Mb/s`,
   ]
+  const head = field(view.key, words.filter(Boolean).join(', '))
+  const factory = addressWords(view.factory)
+  const applied = addressWords(view.applied)
+  if (!view.assigned && applied === factory) return [...head, ...field('factory', `${factory}, applied`, 2, 10)]
   return [
-    ...field(view.key, words.filter(Boolean).join(', ')),
-    ...field('factory', addressWords(view.factory), 2, 10),
+    ...head,
+    ...field('factory', factory, 2, 10),
     ...field('assigned', view.assigned ? addressWords(view.assigned) : '-', 2, 10),
-    ...field('applied', addressWords(view.applied), 2, 10),
+    ...field('applied', applied, 2, 10),
   ]
 }
 

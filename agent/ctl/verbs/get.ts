@@ -265,13 +265,12 @@ async function allChassis(context: Context): Promise<Exit> {
     { head: 'AGENT' },
     { head: 'BOARD', shrinks: 'cut' },
     { head: 'VERSION' },
-    { head: 'EPOCH', right: true },
-    { head: 'REVISION', right: true },
+    { head: 'INCARNATION' },
   ]
   const rows = all.map(([id, presence]) => {
     if (presence === 'unknown') return [id, 'unreadable']
-    const { online, board, version, epoch, revision } = presence
-    return [id, online ? 'online' : 'offline', board, version, String(epoch), String(revision)]
+    const { online, board, version, incarnation } = presence
+    return [id, online ? 'online' : 'offline', board, version, incarnation]
   })
   if (rows.length === 0) context.warn('no chassis has announced itself on this broker')
   else context.line(...table(head, rows))

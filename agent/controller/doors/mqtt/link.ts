@@ -68,6 +68,7 @@ export interface Ears {
 export interface Publish {
   readonly topic: string
   readonly payload: Uint8Array
+  readonly qos: 0 | 1
   readonly retain: boolean
   readonly correlation?: Uint8Array
 }
@@ -92,14 +93,18 @@ const publishesUnderWay = 64
 const connectMs = 15_000
 const never = 2 ** 31 - 1
 
-/** Undefined: not a URL of a broker. */
-export function parseBroker(url: string): Address | undefined {
-  if (!URL.canParse(url)) return undefined
-  const { protocol, hostname, port } = new URL(url)
-  const tls = protocol === 'mqtts:' || protocol === 'tls:' || protocol === 'ssl:'
-  if (hostname === '' || (!tls && protocol !== 'mqtt:' && protocol !== 'tcp:')) return undefined
+/** Throws, with what to give instead. */
+export function parseBroker(url: string): Address {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  const tls = new Map(Object.entries(schemes)).get(parsed?.protocol ?? '')
+  if (!parsed || tls === undefined || parsed.hostname === '' || parsed.username || parsed.password)
+    throw new Error("the broker's URL is mqtt://host:port or mqtts://host:port; user and password are given apart")
+  const { hostname, port } = parsed
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (tls ? 8883 : 1883) : Number(port), tls }
 }
+
+/** Whether it is TLS. */
+const schemes = { 'mqtt:': false, 'tcp:': false, 'mqtts:': true, 'tls:': true, 'ssl:': true }
 
 function dial({ host, port, tls }: Address, credentials: Tls | undefined): Socket {
   if (!tls) return connectTcp({ host, port })
@@ -178,10 +183,10 @@ export function openLink(options: LinkOptions, ears: Ears): Link {
   })
 
   return {
-    publish: ({ topic, payload, retain, correlation }, done) => {
+    publish: ({ topic, payload, qos, retain, correlation }, done) => {
       const properties =
         version === 5 && correlation ? { properties: { correlationData: Buffer.from(correlation) } } : {}
-      client.publish(topic, Buffer.from(payload), { qos: 1, retain, ...properties }, (error) => {
+      client.publish(topic, Buffer.from(payload), { qos, retain, ...properties }, (error) => {
         if (!ended) done(error?.message)
       })
     },
@@ -189,10 +194,8 @@ export function openLink(options: LinkOptions, ears: Ears): Link {
       new Promise((resolve) => {
         // Retain as published: a retained request is known as one even while it is sent (MQTT 5.0 §3.8.3.1).
         const how = version === 5 ? { qos, rap: true, nl: true } : { qos }
-        client.subscribe([...filters], how, (error, granted) => {
-          if (ended) return
-          const refused = granted?.some((each) => each.qos > 2) ? 'not authorized' : undefined
-          resolve(error ? error.message : refused)
+        client.subscribe([...filters], how, (error) => {
+          if (!ended) resolve(error?.message)
         })
       }),
     unsubscribe: (filters) => void client.unsubscribe([...filters], () => {}),

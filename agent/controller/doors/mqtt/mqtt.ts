@@ -69,11 +69,10 @@ const subscribeMs = 15_000
 const closeMs = 3_000
 
 export function openMqtt(parts: MqttParts): MqttDoor {
-  const { front, clock, url, version, json, randomness, log } = parts
+  const { front, clock, version, json, randomness, log } = parts
   const { chassis } = front
-  const parsed = parseBroker(url)
-  if (parsed === undefined) throw new Error(`${url} is no broker; give mqtt://host:port or mqtts://host:port`)
-  const address = parsed
+  const address = parseBroker(parts.url)
+  const where = `${address.host}:${address.port}`
 
   const outbox = new Outbox()
   let state: ReturnType<MqttDoor['state']> = 'connecting'
@@ -140,10 +139,11 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     const complaint = await opened.subscribe([requestFilter(chassis)], 1)
     if (link !== opened) return
     if (complaint !== undefined) {
-      return opened.cut(`the broker refuses ${requestFilter(chassis)} (${complaint}); allow it in its access control`)
+      opened.cut(`the broker refuses ${requestFilter(chassis)} (${complaint}); allow it in its access control`)
+      return
     }
     state = 'online'
-    say(`online at ${url} as ${chassis}, MQTT ${speaks === 5 ? '5' : '3.1.1'}`)
+    say(`online at ${where} as ${chassis}, MQTT ${speaks === 5 ? '5' : '3.1.1'}`)
     if (!closing) outbox.presence(true)
     for (const part of front.parts()) outbox.show(partName(part.part), part)
     pump()
@@ -154,9 +154,8 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     // What an earlier agent left behind: parts that are not there any more, JSON that nobody keeps up to date.
     const denied = await opened.subscribe(ownFilters, 0)
     if (link !== opened) return
-    if (denied !== undefined)
-      return log(`mqtt: can not read back own state (${denied}); stale parts stay on the broker`)
-    undo.push(clock.after(readBackMs, () => opened.unsubscribe(ownFilters)))
+    if (denied !== undefined) say(`can not read back own state (${denied}); what is stale stays on the broker`)
+    else undo.push(clock.after(readBackMs, () => opened.unsubscribe(ownFilters)))
   }
 
   function repeat(ms: number, call: () => void): void {
@@ -178,9 +177,11 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     outbox.forgetRetained()
     outbox.giveBack([...flying])
     flying = new Set()
+    stalled.length = 0
     if (closing) {
       state = 'closed'
-      return settle?.()
+      settle?.()
+      return
     }
     const held = onlineSince !== undefined && clock.uptimeMs() - onlineSince >= steadyMs
     if (held) failures = 0
@@ -189,7 +190,8 @@ export function openMqtt(parts: MqttParts): MqttDoor {
       switched = true
       changeVersion()
       say(`the broker does not speak MQTT ${speaks === 4 ? '5' : '3.1.1'}; trying the other`)
-      return connect()
+      connect()
+      return
     }
     // Some old brokers answer an unknown version by closing.
     if (version === 'auto' && !proven && down.mute) changeVersion()
@@ -198,7 +200,7 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     say(
       twin
         ? `lost right after connecting, ${shortLived} times in a row (${down.say}); look for another agent with the id ${chassis}`
-        : `no link to ${url}: ${down.say}`,
+        : `no link to ${where}: ${down.say}`,
     )
     state = 'waiting'
     cancelWait = clock.after(wait, connect)
@@ -221,10 +223,14 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     if (topic?.kind !== 'request' || topic.chassis !== chassis) {
       if (message.retained) readBack(message)
       message.acknowledge()
-      return next()
+      next()
+      return
     }
     // Not acknowledged: it is delivered again when an agent is there again.
-    if (closing) return next()
+    if (closing) {
+      next()
+      return
+    }
     const { client } = topic
     const { payload, retained, correlation, shortenedFrom } = message
     underWay += 1
@@ -307,40 +313,51 @@ export function openMqtt(parts: MqttParts): MqttDoor {
       case 'presence': {
         const presence = presenceNow(message.online)
         toldEpoch = presence.epoch
-        const publish = { topic: presenceTopic, payload: encodePresence(presence), retain: true }
+        const publish = { topic: presenceTopic, payload: encodePresence(presence), qos: 1, retain: true } as const
         // Not retained: there is one will, and it is not JSON, so that this would outlive the agent.
         return [publish, ...mirror(topicOf({ kind: 'presence', chassis }, 'json'), () => toJson(presence), false)]
       }
       case 'response': {
         const { client, bytes: payload, correlation } = message
         const topic = topicOf({ kind: 'response', chassis, client })
-        return [{ topic, payload, retain: false, ...(correlation && { correlation }) }]
+        return [{ topic, payload, qos: 1, retain: false, ...(correlation && { correlation }) }]
       }
       case 'part': {
         const { name, state: part } = message
         const payload = part ? encodeState(part) : new Uint8Array()
-        const publish = { topic: topicOf({ kind: 'state', chassis, part: name }), payload, retain: true }
+        const publish = {
+          topic: topicOf({ kind: 'state', chassis, part: name }),
+          payload,
+          qos: 1,
+          retain: true,
+        } as const
         return [publish, ...mirror(mirrorOf(name), () => (part ? toJson(part) : ''), true)]
       }
       case 'event': {
         const { event } = message
         const topic = { kind: 'event', chassis, severity: severityOf(event) } as const
-        const publish = { topic: topicOf(topic), payload: encodeEvent(event), retain: false }
+        const publish = { topic: topicOf(topic), payload: encodeEvent(event), qos: 1, retain: false } as const
         return [publish, ...mirror(topicOf(topic, 'json'), () => toJson(event), false)]
       }
       case 'leftover':
-        return [{ topic: message.topic, payload: new Uint8Array(), retain: true }]
+        return [{ topic: message.topic, payload: new Uint8Array(), qos: 1, retain: true }]
     }
   }
 
+  /** Nobody counts on it: QoS 0, which the broker's window does not count either. */
   function mirror(topic: string, text: () => string, retain: boolean): readonly Publish[] {
-    return json ? [{ topic, payload: Buffer.from(text()), retain }] : []
+    return json ? [{ topic, payload: Buffer.from(text()), qos: 0, retain }] : []
   }
 
   // ── The end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async function close(): Promise<void> {
-    if (closing) return
+  let closed: Promise<void> | undefined
+  function close(): Promise<void> {
+    closed ??= leave()
+    return closed
+  }
+
+  async function leave(): Promise<void> {
     closing = true
     stopParts()
     stopEvents()

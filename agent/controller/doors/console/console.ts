@@ -1,0 +1,166 @@
+/**
+ * The technician's console on a pair of streams: a serial line, or standard input and output. Lines are carried out one
+ * after another; a changing line takes the same path as a manager's message and is answered when it is durable. What is
+ * behind it can be slow or blocked: nothing is read while an answer is not written, so nothing piles up.
+ */
+import type { Readable, Writable } from 'node:stream'
+import type { ClientId } from '../../../core/addresses.ts'
+import { canonical } from '../../../core/blade.ts'
+import { type Refusal, refuse } from '../../../core/reasons.ts'
+import { eventsListed } from '../../../core/reply.ts'
+import type { Event } from '../../../core/views.ts'
+import type { Front } from '../front.ts'
+import { answer, refused } from './answer.ts'
+import type { Asked } from './asked.ts'
+import { eventsShown } from './chassis-views.ts'
+import { type Line, LineEditor, mostCharacters } from './line-editor.ts'
+import { bayIn, type Scene, sceneOf } from './scene.ts'
+import { draw } from './screen.ts'
+import { printable } from './text.ts'
+import { follow, parseLine } from './verbs.ts'
+
+export interface ConsoleParts {
+  readonly input: Readable
+  readonly output: Writable
+  readonly front: Front
+  /** Whose commands these are. */
+  readonly client: ClientId
+  /** Controller bay; stands in the prompt. */
+  readonly slot: 'A' | 'B'
+  /** True on a serial line, whose other end shows only what comes back. */
+  readonly echo: boolean
+  /** 8 to 36 characters, never the same twice. */
+  readonly newRequestId: () => string
+}
+
+export interface OpenConsole {
+  /** Forgets a line that was begun, as when the other end of the line went away. */
+  reset(): void
+  /** Resolves when the console is closed, or its input ended. Rejects only for a mistake of ours. */
+  readonly ended: Promise<void>
+  close(): void
+}
+
+export const promptOf = (front: Front, slot: 'A' | 'B'): string => `${front.chassis}-${slot}# `
+
+export function openConsole(parts: ConsoleParts): OpenConsole {
+  const { input, output, front, slot, echo } = parts
+  const prompt = promptOf(front, slot)
+  const editor = new LineEditor()
+  const end = echo ? '\r\n' : '\n'
+  let closed = false
+  let drained = () => {}
+  const close = () => {
+    closed = true
+    drained()
+    input.destroy()
+  }
+  const onDrain = () => drained()
+  output.on('drain', onDrain)
+  output.on('error', close)
+  output.on('close', close)
+
+  async function write(text: string): Promise<void> {
+    if (closed || text === '' || output.destroyed || output.write(text)) return
+    await new Promise<void>((resolve) => {
+      drained = resolve
+    })
+  }
+
+  const say = (lines: readonly string[]) => write(lines.map((line) => printable(line) + end).join('') + prompt)
+
+  async function serve(): Promise<void> {
+    await write(prompt)
+    for await (const chunk of input) {
+      // Bytes, whatever the stream was told: noise is no text.
+      for (const byte of Buffer.from(chunk as Uint8Array | string)) {
+        const heard = editor.take(byte)
+        if (echo) await write(heard.echo)
+        if (heard.line) await say(await carryOut(heard.line, parts))
+        if (closed) return
+      }
+    }
+  }
+
+  const ended = serve()
+    // The line is gone, which is how it ends. A bug in a view is not: it goes on up.
+    .catch((error: unknown) => {
+      if (!closed && !isStreamError(error)) throw error
+    })
+    .finally(() => {
+      closed = true
+      output.off('drain', onDrain)
+    })
+  return { reset: () => editor.reset(), ended, close }
+}
+
+/** What a stream reports has a code; what we got wrong has none. */
+const isStreamError = (error: unknown): boolean => error instanceof Error && ('code' in error || 'disconnected' in error)
+
+async function carryOut(line: Line, parts: ConsoleParts): Promise<readonly string[]> {
+  switch (line.is) {
+    case 'abandoned':
+      return []
+    case 'disturbed':
+      return refused(refuse('garbled', 'noise on the line: nothing was done; type it again'))
+    case 'too-long':
+      return refused(refuse('too-large', `more than ${mostCharacters} characters; nothing was done`))
+    case 'line':
+      return obey(parseLine(line.text), parts)
+  }
+}
+
+async function obey(asked: Asked, parts: ConsoleParts): Promise<readonly string[]> {
+  const { front, client, newRequestId } = parts
+  switch (asked.is) {
+    case 'nothing':
+      return []
+    case 'complaint':
+      return refused(asked.refusal)
+    case 'view': {
+      const drawn = draw(asked.view, look(front))
+      return 'refusal' in drawn ? refused(drawn.refusal) : [...drawn.lines, '%OK']
+    }
+    case 'command': {
+      const slip = askedBack(asked, look(front))
+      if (slip) return refused(slip)
+      const { command } = asked
+      const reply = await front.submit(command, {
+        who: { door: 'console', client },
+        request: newRequestId(),
+        content: front.digest(Buffer.from(canonical(command))),
+        dryRun: false,
+      })
+      const { outcome } = reply
+      const bay = outcome.kind === 'accepted' ? outcome.accepted.bay : undefined
+      return answer(reply, follow(command, bay))
+    }
+  }
+}
+
+/** A number mistyped would stop another server: what cuts power at once is asked back where something is on. */
+function askedBack({ danger }: Extract<Asked, { is: 'command' }>, scene: Scene): Refusal | undefined {
+  if (!danger || danger.said) return undefined
+  const bay = bayIn(scene, danger.stops)
+  if (bay?.power !== 'on') return undefined
+  const as = bay.profile === undefined ? '' : ` as ${bay.profile}`
+  return refuse('blade-powered', `blade ${bay.bay} is on${as}; add yes to stop it all the same`)
+}
+
+function look(front: Front): Scene {
+  return sceneOf(front.parts(), front.presence(), () => newest(front))
+}
+
+/** The end of the diary. It is asked for by number from the oldest on, as managers do, so it is read through. */
+function newest(front: Front): readonly Event[] {
+  let last: readonly Event[] = []
+  for (let since = 0; ; ) {
+    const { outcome } = front.ask({ kind: 'list-events', since, limit: eventsListed })
+    if (outcome.kind !== 'events' || outcome.events.length === 0) return last
+    last = [...last, ...outcome.events].slice(-eventsShown)
+    const end = outcome.events.at(-1)
+    const reached = end === undefined ? since : end.kind === 'gap' ? end.to : end.number
+    if (reached <= since) return last
+    since = reached
+  }
+}
