@@ -1,31 +1,29 @@
 /**
  * The one place where things happen in turn. `submit` takes a command through judgement into the journal and answers
- * only when it is durable; `tend` runs beside it, once for each bay: look, plan, one thing, look again, until nothing is
- * left to do. All judgement is in core; this file keeps the order: journal first, believe after, tell last.
+ * only when it is durable; the work on the bays runs beside it (tend.ts) and notes what it relies on by the same
+ * `commit`. All judgement is in core; here is the order: journal first, believe after, tell last.
  */
-import { setMaxListeners } from 'node:events'
-import type { Bay, Observed, Sight, Step } from '../core/blade.ts'
+import type { Bay, Observed } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
 import { type Command, type Envelope, flashAlone } from '../core/command.ts'
 import { type Decision, decide } from '../core/decide.ts'
-import { unexplained } from '../core/external.ts'
 import { foresee } from '../core/foresee.ts'
 import { judge } from '../core/judge.ts'
-import { type BayPlan, planBay } from '../core/plan.ts'
-import { find, type Refusal, refuse } from '../core/reasons.ts'
-import { evolve, type Observation, type StoreRecord } from '../core/record.ts'
+import type { BayPlan } from '../core/plan.ts'
+import { type Refusal, refuse } from '../core/reasons.ts'
+import { evolve, type StoreRecord } from '../core/record.ts'
 import type { Copy, Outcome, Reply } from '../core/reply.ts'
-import type { State } from '../core/state.ts'
-import { type Clock, within } from './clock.ts'
-import { type Backplane, type BackplaneStep, type Driver, Fault } from './hardware/driver.ts'
-import { glance, type Look, look } from './hardware/look.ts'
+import { bayState, type State } from '../core/state.ts'
+import type { Clock } from './clock.ts'
+import type { Backplane, Driver } from './hardware/driver.ts'
+import { NotStored, type Pace, startWork, type WorkNotice } from './tend.ts'
 
 /** The binding store, as the agent needs it. */
 export interface Memory {
   /**
    * Durable when it resolves, in the order of the calls. `everywhere`: on flash and on what outlives this controller
-   * (W10); otherwise on flash alone. Rejects when it is not durable; then `onRecovered` has told what is.
+   * (W10); otherwise on flash alone. Rejects with NotStored when it is not durable.
    */
   append(record: StoreRecord, everywhere: boolean): Promise<readonly Copy[]>
   /** Whether the chassis EEPROM could hold this state. */
@@ -34,18 +32,14 @@ export interface Memory {
   readOnly(): string | undefined
 }
 
-/** What the agent tells: that something happened, and that a bay, or everything, is to be shown anew. */
+/** What the agent tells: that something happened, and that something may look different. */
 export interface Listener {
   recorded(record: StoreRecord, state: State): void
-  /** A finding came or went, a look failed, a step was taken. */
   noticed(notice: Notice): void
   changed(): void
 }
 export type Notice =
-  | { readonly kind: 'step'; readonly step: Step }
-  | { readonly kind: 'step-failed'; readonly step: Step; readonly why: string; readonly maybe: boolean }
-  | { readonly kind: 'finding'; readonly bay: Bay; readonly finding: BayPlan['findings'][number] }
-  | { readonly kind: 'cleared'; readonly bay: Bay; readonly reason: BayPlan['findings'][number]['reason'] }
+  | WorkNotice
   | {
       readonly kind: 'refused'
       readonly command: Command['kind']
@@ -64,22 +58,6 @@ export interface Parts {
   readonly listener: Listener
   readonly pace?: Partial<Pace>
 }
-
-/** Milliseconds. */
-export interface Pace {
-  /** Between two looks at a bay where nothing is to be done. */
-  readonly sweep: number
-  /** Between two looks at a bay that something is awaited of. */
-  readonly await: number
-  /** Longest that one look or one step may take. */
-  readonly patience: number
-  /** First and longest wait after a failure. */
-  readonly retry: readonly [number, number]
-}
-const usualPace: Pace = { sweep: 15_000, await: 500, patience: 20_000, retry: [500, 30_000] }
-
-/** Rounds in which a bay may be told the same thing before somebody is told that it does not keep it. */
-const mostRepeats = 4
 
 export interface Agent {
   submit(command: Command, envelope: Envelope): Promise<Reply>
@@ -104,21 +82,28 @@ export interface Now {
 
 export function startAgent(parts: Parts): Agent {
   const { memory, hardware, driver, backplane, clock, bootId, listener } = parts
-  const pace: Pace = { ...usualPace, ...parts.pace }
-  const halt = new AbortController()
-  setMaxListeners(0, halt.signal) // one for each bay that waits
 
   /** What is durable; and what judgement runs ahead on, until the journal has it too. */
   let state = parts.state
   let head = parts.state
   let lastAppend: Promise<unknown> = Promise.resolve()
-  let observed: Observed = { bays: {}, interconnects: 'unknown' }
-  let plans: { readonly [bay: number]: BayPlan } = {}
-  /** What was last judged of each bay, as text: what is shown may add what went wrong in the doing. */
-  const judged: { [bay: number]: { readonly plan: string; readonly times: number } } = {}
-  let chassisSerial = ''
+  /** Settles when everything appended so far is durable, or given up. */
+  let turn: Promise<unknown> = Promise.resolve()
+  let recoveries = 0
 
-  // ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
+  const work = startWork({
+    core: {
+      state: () => state,
+      isChanging: (bay) => bayState(head, bay) !== bayState(state, bay),
+      settled: async () => void (await turn),
+      commit,
+      stuck: () => memory.readOnly(),
+      noticed: listener.noticed,
+      changed: listener.changed,
+    },
+    ...{ hardware, driver, backplane, clock },
+    ...(parts.pace && { pace: parts.pace }),
+  })
 
   async function submit(command: Command, envelope: Envelope): Promise<Reply> {
     const stuck = memory.readOnly()
@@ -126,7 +111,7 @@ export function startAgent(parts: Parts): Agent {
       return reply(envelope, refusedWith(refuse('store-read-only', `nothing can be stored: ${stuck}`)))
     }
     const moment = { bootId, uptimeMs: clock.uptimeMs() }
-    const decision = decide({ state: head, observed, hardware, moment }, command, envelope)
+    const decision = decide({ state: head, observed: work.observed(), hardware, moment }, command, envelope)
     const base = head
     switch (decision.is) {
       case 'refused':
@@ -160,7 +145,7 @@ export function startAgent(parts: Parts): Agent {
     } catch (error) {
       return reply(envelope, refusedWith(unstored(error)))
     }
-    if (command.kind === 'resync') wake(command.bay)
+    if (command.kind === 'resync') work.wake(command.bay)
     const single = !flashAlone(command) && record.accepted.changed && copies.length < 2
     return reply(envelope, { kind: 'accepted', accepted: record.accepted, copies, singleCopy: single })
   }
@@ -181,8 +166,8 @@ export function startAgent(parts: Parts): Agent {
     after: State,
     accepted: Extract<StoreRecord, { kind: 'command' }>['accepted'],
   ): Outcome {
-    const already = new Set(foresee(before, observed, hardware).steps.map((step) => canonical(step)))
-    const { steps, findings } = foresee(after, observed, hardware)
+    const already = new Set(foresee(before, work.observed(), hardware).steps.map((step) => canonical(step)))
+    const { steps, findings } = foresee(after, work.observed(), hardware)
     return {
       kind: 'accepted',
       accepted,
@@ -200,305 +185,35 @@ export function startAgent(parts: Parts): Agent {
     return { request, epoch, revision, incarnation, term, replayed: false, outcome }
   }
 
-  /** Journal first, believe after, tell last. `head` runs ahead so that the next command is judged on this one. */
+  /**
+   * Journal first, believe after, tell last. `head` runs ahead so that the next command is judged on this one. A record
+   * that has its second copy sooner than an earlier one still waits for that: state only ever goes forward.
+   */
   async function commit(record: StoreRecord, everywhere: boolean): Promise<readonly Copy[]> {
     const next = evolve(head, record)
     head = next
+    const before = turn
+    const life = recoveries
     const appended = memory.append(record, everywhere)
+    turn = Promise.allSettled([before, appended])
     lastAppend = appended
     appended.catch(() => {})
     const copies = await appended
-    state = next
+    await before
+    // What was read back from the medium since then has this record in it already.
+    if (life === recoveries) state = next
     listener.recorded(record, state)
     listener.changed()
-    rouse()
+    work.rouse()
     return copies
   }
 
-  /** Wakes the bays for which the new state means something else to do or to say. */
-  function rouse(): void {
-    for (const [bay, { plan }] of Object.entries(judged)) {
-      if (canonical(planBay(state, Number(bay), observed, hardware)) !== plan) wake(Number(bay))
-    }
-  }
-
   function recover(durable: State): void {
+    recoveries++
     state = durable
     head = durable
     listener.changed()
-    wake()
-  }
-
-  // ── Bays ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** What this process did to a bay, for waiting; forgotten with the process, and never proof of anything. */
-  interface Touch {
-    pending: boolean
-    blind: Sight['blind']
-    serial: string | undefined
-    power: { action: NonNullable<Sight['asked']['power']>['action']; at: number } | undefined
-    policyAt: number | undefined
-    secrets: readonly string[]
-    cut: boolean
-    failures: number
-    /** Steps taken without effect so far, as text. */
-    last: { text: string; times: number }
-    /** What went wrong when it was last tried; shown until something works. */
-    trouble: BayPlan['findings'][number] | undefined
-    wake: () => void
-    woken: boolean
-  }
-  const touches = new Map<Bay, Touch>()
-  const touchOf = (bay: Bay): Touch => {
-    const known = touches.get(bay)
-    if (known) return known
-    // Whoever comes up does not know what its predecessor left under way (W2).
-    const fresh: Touch = {
-      pending: true,
-      blind: 'agent-started',
-      serial: undefined,
-      power: undefined,
-      policyAt: undefined,
-      secrets: [],
-      cut: false,
-      failures: 0,
-      last: { text: '', times: 0 },
-      trouble: undefined,
-      wake: () => {},
-      woken: false,
-    }
-    touches.set(bay, fresh)
-    return fresh
-  }
-
-  function seen(bay: Bay, touch: Touch, { slot, blade, blind, reading }: Look): void {
-    const present = slot !== 'unknown' && slot.presence === 'present' ? slot : undefined
-    if (slot !== 'unknown' && (!present || (touch.serial !== undefined && touch.serial !== present.serial))) {
-      // Absence is a barrier (W2), and another blade was never asked for anything.
-      Object.assign(touch, { pending: false, power: undefined, policyAt: undefined, secrets: [], cut: false })
-    }
-    if (slot !== 'unknown') touch.serial = present?.serial
-    const seconds = (at: number) => (clock.uptimeMs() - at) / 1000
-    const sight: Sight = {
-      slot,
-      blade,
-      ...(blade === 'unknown' && { blind: blind ?? 'bmc-silent' }),
-      pending: present !== undefined && touch.pending,
-      asked: {
-        ...(touch.power && { power: { action: touch.power.action, secondsAgo: seconds(touch.power.at) } }),
-        ...(touch.policyAt !== undefined && { policy: { secondsAgo: seconds(touch.policyAt) } }),
-        secrets: touch.secrets,
-        cut: touch.cut,
-      },
-    }
-    observed = {
-      bays: { ...observed.bays, [bay]: sight },
-      interconnects: reading?.interconnects ?? observed.interconnects,
-    }
-    if (reading) chassisSerial = reading.chassisSerial
-  }
-
-  function show(bay: Bay, plan: BayPlan): void {
-    const before = plans[bay]
-    plans = { ...plans, [bay]: plan }
-    if (before && canonical(before) === canonical(plan)) return
-    const old = before?.findings ?? []
-    for (const finding of plan.findings) {
-      if (!old.some(({ reason, say }) => reason === finding.reason && say === finding.say)) {
-        listener.noticed({ kind: 'finding', bay, finding })
-      }
-    }
-    for (const { reason } of old) {
-      if (!plan.findings.some((finding) => finding.reason === reason))
-        listener.noticed({ kind: 'cleared', bay, reason })
-    }
-  }
-
-  /** Plans under the state that is durable now: one that was judged before the last command would call it done. */
-  function currentPlans(): Now['plans'] {
-    return Object.fromEntries(
-      hardware.board.bays.map(({ bay }) => {
-        const fresh = planBay(state, bay, observed, hardware)
-        const known = plans[bay]
-        return [bay, known && judged[bay]?.plan === canonical(fresh) ? known : fresh]
-      }),
-    )
-  }
-
-  /** What one bay is seen as, and what follows from it. */
-  async function survey(bay: Bay): Promise<BayPlan> {
-    const touch = touchOf(bay)
-    const looked = await within(clock, pace.patience, halt.signal, (signal) =>
-      touch.pending
-        ? glance(bay, backplane, touch.blind ?? 'bmc-silent', signal)
-        : look(bay, backplane, driver, signal),
-    )
-    seen(bay, touch, looked)
-    const plan = planBay(state, bay, observed, hardware)
-    const text = canonical(plan)
-    judged[bay] = { plan: text, times: judged[bay]?.plan === text ? judged[bay].times + 1 : 0 }
-    const { trouble } = touch
-    const more = trouble && plan.steps.length > 0 ? [trouble] : []
-    const stuck = memory.readOnly()
-    // What can not be noted is not done: blades run on, and nothing here touches them (I7, W14).
-    const allowed: BayPlan =
-      stuck === undefined
-        ? plan
-        : { phase: plan.phase, steps: [], findings: [...plan.findings, find('store-read-only', stuck)] }
-    show(bay, more.length > 0 ? { ...allowed, findings: [...allowed.findings, ...more] } : allowed)
-    listener.changed()
-    return allowed
-  }
-
-  /** One round: look, then note or step. Tells how long to wait before the next. */
-  async function round(bay: Bay): Promise<number> {
-    const touch = touchOf(bay)
-    const plan = await survey(bay)
-    const sight = observed.bays[bay]
-    if (sight && sight.blade !== 'unknown' && sight.blade !== 'empty' && memory.readOnly() === undefined) {
-      const external = unexplained(state, sight.blade)
-      if (external) {
-        await commit({ kind: 'observation', observation: external }, false)
-        return 0
-      }
-    }
-    if (plan.note) return note(bay, plan.note, plan.next)
-    if (plan.steps.length > 0) return act(bay, touch, plan)
-    touch.last = { text: '', times: 0 }
-    if (touch.pending || (sight?.blade === 'unknown' && sight.slot !== 'unknown')) return backOff(touch)
-    touch.failures = 0
-    if (plan.findings.length === 0) return pace.sweep
-    // Something is awaited: often at first, then less and less; a line of the backplane that changes wakes us at once.
-    return Math.min(pace.sweep, pace.await * 2 ** Math.min((judged[bay]?.times ?? 0) >> 2, 16))
-  }
-
-  async function note(bay: Bay, observation: Observation, next: Step | undefined): Promise<number> {
-    // Read again under what is durable now: a command may have come in since.
-    const still = planBay(state, bay, observed, hardware)
-    if (canonical(still.note) !== canonical(observation)) return 0
-    await commit({ kind: 'observation', observation }, everywhere(observation))
-    // Not if a command for this bay came in while the note became durable.
-    if (!next || head.bays[bay] !== state.bays[bay]) return 0
-    return (await take(next)) ? 0 : backOff(touchOf(bay))
-  }
-
-  async function act(bay: Bay, touch: Touch, plan: BayPlan): Promise<number> {
-    const text = canonical(plan.steps)
-    touch.last = touch.last.text === text ? { text, times: touch.last.times + 1 } : { text, times: 1 }
-    if (touch.last.times > mostRepeats) {
-      const kinds = plan.steps.map(({ kind }) => kind).join(', ')
-      touch.trouble = find('not-taken', `bay ${bay} does not keep what it is told (${kinds})`)
-    }
-    const basis = state
-    for (const step of plan.steps) {
-      if (state !== basis && canonical(planBay(state, bay, observed, hardware).steps) !== text) return 0
-      if (!(await take(step))) {
-        touch.last = { text: '', times: 0 }
-        return backOff(touch)
-      }
-    }
-    if (touch.last.times > mostRepeats) return backOff(touch)
-    touch.trouble = undefined
-    return 0
-  }
-
-  /** Takes one step. What it finds out is only that it was answered; what came of it the next look tells. */
-  async function take(step: Step): Promise<boolean> {
-    const touch = touchOf(step.bay)
-    listener.noticed({ kind: 'step', step })
-    try {
-      await within(clock, pace.patience, halt.signal, (signal) => perform(step, touch, signal))
-      return true
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error
-      if (error.maybe && !onBackplane(step)) Object.assign(touch, { pending: true, blind: error.blind, cut: false })
-      touch.trouble = find(
-        step.kind === 'permit' ? 'permit-refused' : error.blind === 'agent-started' ? 'bmc-silent' : error.blind,
-        error.message,
-      )
-      listener.noticed({ kind: 'step-failed', step, why: error.message, maybe: error.maybe })
-      return false
-    }
-  }
-
-  async function perform(step: Step, touch: Touch, signal: AbortSignal): Promise<void> {
-    if (onBackplane(step)) {
-      await backplane.apply(step, signal)
-      // The cut is answered only when power good was read low: late work died with the BMC's power (W2, W8).
-      if (step.kind === 'cut') Object.assign(touch, { pending: false, cut: true, power: undefined, secrets: [] })
-      return
-    }
-    touch.cut = false
-    if (step.kind === 'power') touch.power = { action: step.action, at: clock.uptimeMs() }
-    if (step.kind === 'policy') touch.policyAt = clock.uptimeMs()
-    await driver.apply(step, signal)
-    if (step.kind === 'barrier') touch.pending = false
-    if (step.kind === 'write') touch.secrets = [...new Set([...touch.secrets, ...step.secrets])]
-  }
-
-  function backOff(touch: Touch): number {
-    const [first, longest] = pace.retry
-    touch.failures++
-    return Math.min(longest, first * 2 ** Math.min(touch.failures - 1, 16))
-  }
-
-  async function tend(bay: Bay): Promise<void> {
-    const touch = touchOf(bay)
-    while (!halt.signal.aborted) {
-      let wait: number
-      try {
-        wait = await round(bay)
-      } catch (error) {
-        if (halt.signal.aborted) return
-        if (!(error instanceof NotStored)) throw error
-        wait = pace.retry[1]
-      }
-      if (wait > 0) await pause(touch, wait)
-    }
-  }
-
-  function pause(touch: Touch, ms: number): Promise<void> {
-    if (touch.woken) {
-      touch.woken = false
-      return Promise.resolve()
-    }
-    return new Promise((resolve) => {
-      const cancel = clock.after(ms, done)
-      function done() {
-        cancel()
-        touch.wake = () => {}
-        touch.woken = false
-        halt.signal.removeEventListener('abort', done)
-        resolve()
-      }
-      touch.wake = done
-      halt.signal.addEventListener('abort', done, { once: true })
-    })
-  }
-
-  function wake(bay?: Bay): void {
-    for (const [each, touch] of touches) {
-      if (bay !== undefined && each !== bay) continue
-      touch.woken = true
-      touch.wake()
-    }
-  }
-
-  backplane.onChange((bay) => wake(bay))
-  const bays = hardware.board.bays.map(({ bay }) => bay)
-  for (const bay of bays) touchOf(bay)
-  const looked = bays.map((bay) => firstLook(bay))
-  const ready = Promise.all(looked).then(() => {})
-  // Each bay for itself: a BMC that hangs delays only its own.
-  const loops = Promise.all(bays.map(async (bay, i) => looked[i]?.then(() => tend(bay))))
-
-  /** Barrier and first look, so that commands are judged on what is there and not on not having looked. */
-  async function firstLook(bay: Bay): Promise<void> {
-    for (let tried = 0; tried < 4 && !halt.signal.aborted; tried++) {
-      const plan = await survey(bay)
-      if (!plan.steps.some(({ kind }) => kind === 'barrier' || kind === 'withdraw')) return
-      for (const step of plan.steps) if (!(await take(step))) return
-    }
+    work.wake()
   }
 
   /** Resync is the one command that needs nothing but a right envelope. */
@@ -510,54 +225,11 @@ export function startAgent(parts: Parts): Agent {
   return {
     submit,
     judge: judgeEnvelope,
-    now: () => ({ state, observed, plans: currentPlans(), chassisSerial }),
-    ready,
-    wake,
+    now: () => ({ state, observed: work.observed(), plans: work.plans(), chassisSerial: work.chassisSerial() }),
+    ready: work.ready,
+    wake: work.wake,
     recover,
-    stop: async () => {
-      halt.abort()
-      await loops
-    },
-  }
-}
-
-/** The journal did not take it: nothing of it is believed, and the caller is told. */
-export class NotStored extends Error {
-  readonly readOnly: boolean
-  constructor(message: string, readOnly: boolean) {
-    super(message)
-    this.name = 'NotStored'
-    this.readOnly = readOnly
-  }
-}
-
-const onBackplane = (step: Step): step is BackplaneStep => {
-  const steps: readonly Step['kind'][] = [
-    'withdraw',
-    'permit',
-    'cut',
-    'locate',
-  ] satisfies readonly BackplaneStep['kind'][]
-  return steps.includes(step.kind)
-}
-
-/** Doubts and where identities are outlive the controller; what a boot did does not have to (SPEC, EEPROM). */
-function everywhere({ saw }: Observation): boolean {
-  switch (saw) {
-    case 'in-doubt':
-    case 'let-go':
-    case 'left':
-      return true
-    case 'armed':
-    case 'verified':
-    case 'wrong':
-    case 'off':
-    case 'post-failed':
-    case 'sent':
-    case 'override-set':
-    case 'override-used':
-    case 'external':
-      return false
+    stop: work.stop,
   }
 }
 

@@ -93,6 +93,9 @@ export interface Client {
   close(): Promise<void>
 }
 
+/** Retained presence is at most so old: the agent's uptime may be ahead of what it says by as much. */
+const presenceMs = 60_000
+
 const usual = { connectMs: 10_000, quietMs: 300, requestMs: 15_000 }
 
 export async function connect(options: ConnectOptions): Promise<Client> {
@@ -175,7 +178,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
     if (isQuery(body)) return exchange(content, timeoutMs, given.signal)
     const change = { ...content, ...envelope.content(body, given) }
     const expecting = () => {
-      const expect = envelope.expect(timeoutMs)
+      const expect = envelope.expect(timeoutMs + presenceMs)
       return { ...change, ...(expect && { expect }) }
     }
     let reply = await exchange(expecting, timeoutMs, given.signal)

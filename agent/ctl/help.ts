@@ -31,7 +31,7 @@ export function help(verbs: readonly Verb[]): readonly string[] {
 
 export function helpOf({ name, forms, say, more, examples, options }: Verb): readonly string[] {
   return [
-    `chassisctl ${name}: ${say}`,
+    ...wrap(`chassisctl ${name}: ${say}`, columns),
     '',
     ...forms.map((form, i) => `${i === 0 ? 'usage:' : '      '} chassisctl ${name} ${form}`),
     ...(more === undefined ? [] : ['', ...wrap(more, columns)]),

@@ -24,12 +24,13 @@ const design: Rules = {
     // The controller: main → agent, doors, pair, firmware → store, hardware → ground.
     'controller/main': ['controller', ...ground],
     // Around the agent, put together by main: its memory, what it shows and tells, and what the doors get of it.
-    'controller/memory': ['controller/agent', ...below],
+    'controller/memory': ['controller/agent', 'controller/tend', ...below],
+    'controller/tend': below,
     'controller/showing': ['controller/agent', ...below],
     'controller/diary': ['controller/agent', ...below],
     'controller/desk': ['controller/agent', 'controller/showing', 'controller/diary', 'controller/secrets', 'controller/doors/front', ...below],
     'controller/secrets': ground,
-    'controller/agent': below,
+    'controller/agent': ['controller/tend', ...below],
     'controller/doors': below, // they receive submit as an argument
     'controller/pair': below,
     'controller/firmware': below,

@@ -9,7 +9,7 @@ import type { Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type BayPlan, planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
-import type { Accepted, BayState, State } from '../../agent/core/state.ts'
+import { type Accepted, type BayState, emptyBay, type State } from '../../agent/core/state.ts'
 import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
 
 /** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
@@ -305,7 +305,9 @@ function act(run: Run, bay: Bay, basis: BayState | undefined, fate: Fate, lab: L
       noted = touched({ ...noted, told: noted.told.filter((each) => each !== bay) }, bay, { ...rest, secrets: [] })
     }
     const taken = plan.next ? take(noted, plan.next, fate, lab) : noted
-    return plan.note.saw === 'sent' ? { ...taken, shots: taken.shots.filter((each) => each !== bay) } : taken
+    const { resets, reseats } = taken.head.bays[bay] ?? emptyBay
+    const spent = resets.wanted === resets.sent && reseats.wanted === reseats.sent
+    return spent ? { ...taken, shots: taken.shots.filter((each) => each !== bay) } : taken
   }
   let now = run
   for (const each of plan.steps) {

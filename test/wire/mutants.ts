@@ -70,6 +70,18 @@ const mutations: {
   },
 }
 
+/** Gives damaged copies of one message, some with a piece of another in them; the same for the same seed. */
+export function damager(seed: number): (origin: Uint8Array, others: readonly Uint8Array[]) => Uint8Array {
+  const below = luck(seed)
+  const names = Object.keys(mutations)
+  return (origin, others) => {
+    const other = others[below(others.length)]
+    const mutate = mutations[names[below(names.length)] ?? '']
+    if (other === undefined || mutate === undefined) throw new Error('no golden message to damage')
+    return mutate(origin, other, below)
+  }
+}
+
 const kindOf = (received: Received<unknown>): string => ('value' in received ? 'read' : received.unread.why)
 
 /** Where a message got to. */
@@ -100,20 +112,17 @@ export interface Tally {
 }
 
 export function decodeMutants(count: number, seed: number): Tally {
-  const below = luck(seed)
+  const damage = damager(seed)
   // Copied out of Buffers, whose slices share memory: one mutation must not damage the origin.
   const seeds = goldens.map(({ message, encode }) => ({ message, bytes: Uint8Array.from(encode()) }))
-  const names = Object.keys(mutations)
+  const others = seeds.map(({ bytes }) => bytes)
   const stages: { [message: string]: { [stage: string]: number } } = {}
   let slowestMs = 0
   const heapBefore = process.memoryUsage().heapUsed
   for (let ran = 0; ran < count; ran++) {
     const origin = seeds[ran % seeds.length]
-    const other = seeds[below(seeds.length)]
-    const mutate = mutations[names[below(names.length)] ?? '']
-    if (origin === undefined || other === undefined || mutate === undefined)
-      throw new Error('no golden message to damage')
-    const mutant = mutate(origin.bytes, other.bytes, below)
+    if (origin === undefined) throw new Error('no golden message to damage')
+    const mutant = damage(origin.bytes, others)
     const started = performance.now()
     let at: string
     try {

@@ -42,9 +42,11 @@ const targets: readonly OverrideTarget[] = ['pxe', 'http', 'local', 'remote', 's
 
 export const boot: Verb = {
   name: 'boot',
-  forms: [`bay N ${targets.join(' | ')} (--once | --always | --boots N)`, 'bay N none', 'plan PROFILE -f FILE'],
+  forms: [`bay N ${targets.join(' | ')} HOW`, 'bay N none', 'plan PROFILE -f FILE'],
   say: 'boot from something else, or replace the boot plan of a profile',
-  more: 'How long an override lasts is always said; none takes it away. The plan is JSON: {"mode": …, "order": […]}.',
+  more:
+    'HOW is --once, --always or --boots N: how long an override lasts is always said, and none takes it away. ' +
+    'The plan is JSON: {"mode": "uefi", "order": [{"target": "pxe", "connection": "prod"}]}.',
   examples: [
     'chassisctl boot bay 3 pxe --once',
     'chassisctl boot bay 3 none',

@@ -55,6 +55,6 @@ function envelopeOf({ request, content, sequence, epoch, ifRevision, expect, dry
 }
 
 function refused(front: Front, request: string, refusal: Refusal): Reply {
-  // Any answer says where the chassis stands, and this question costs nothing.
-  return { ...front.ask({ kind: 'list-reasons' }), request, outcome: { kind: 'refused', refusal } }
+  const { epoch, revision, incarnation, term } = front.presence()
+  return { request, epoch, revision, incarnation, term, replayed: false, outcome: { kind: 'refused', refusal } }
 }

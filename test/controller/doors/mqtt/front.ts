@@ -14,7 +14,7 @@ import { reasonRows } from '../../../../agent/wire/response.ts'
 import { parts as examples } from '../../../wire/examples.ts'
 
 export const chassis = parseId('demo') as ChassisId
-const incarnation = '3f2a9c0d5e6b7a81920c4d3e5f60718a'
+export const incarnation = '3f2a9c0d5e6b7a81920c4d3e5f60718a'
 
 export interface Memory {
   /** Request ids, in the order in which they took effect. */
@@ -109,6 +109,7 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
     presence: () => ({
       ...{
         incarnation,
+        term: 1,
         bootId: 'b7c1d2e3',
         version: '0.1.0',
         board: 'hp-c7000',

@@ -1,4 +1,5 @@
 /** A central manager, as far as a door can tell: it sends requests and keeps all that it hears. */
+import { Socket } from 'node:net'
 import mqtt, { type IPublishPacket } from 'mqtt'
 import { type ClientId, parseId } from '../../../../agent/core/addresses.ts'
 import type { Reply } from '../../../../agent/core/reply.ts'
@@ -20,7 +21,7 @@ export interface Heard {
 
 export const locate: Body = { kind: 'locate', bay: 3, lit: true }
 
-export function valueOf<Value>(received: Received<Value>): Value {
+export function readable<Value>(received: Received<Value>): Value {
   if ('unread' in received) throw new Error(received.unread.say)
   return received.value
 }
@@ -35,6 +36,7 @@ export async function openManager(port: number, name = 'ironic-1', version: 4 | 
   const connection = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, {
     ...{ clientId: name, protocolVersion: version, reconnectPeriod: 50, timerVariant: 'native' },
   })
+  if (connection.stream instanceof Socket) connection.stream.setNoDelay(true)
   const all: Heard[] = []
   const waiting = new Set<() => void>()
   connection.on('message', (topic, payload, packet: IPublishPacket) => {
@@ -47,22 +49,31 @@ export async function openManager(port: number, name = 'ironic-1', version: 4 | 
 
   /** The first message that fits, heard already or still to come. */
   function waitFor(fits: (heard: Heard) => boolean, from = 0): Promise<Heard> {
+    let looked = from
     return new Promise((resolve) => {
       const look = () => {
-        const found = all.slice(from).find(fits)
-        if (!found) return
-        waiting.delete(look)
-        resolve(found)
+        while (looked < all.length) {
+          const heard = all[looked++]
+          if (!heard || !fits(heard)) continue
+          waiting.delete(look)
+          resolve(heard)
+          return
+        }
       }
       waiting.add(look)
       look()
     })
   }
+  /** When so many answers came, counted from the start. */
+  async function answers(count: number): Promise<void> {
+    let seen = 0
+    await waitFor(({ topic }) => topic === responses && ++seen === count)
+  }
   const on = (topic: string) => (heard: Heard) => heard.topic === topic
   const replyTo =
     (id: string) =>
     ({ topic, payload }: Heard) =>
-      topic === responses && valueOf(decodeResponse(payload)).request === id
+      topic === responses && readable(decodeResponse(payload)).request === id
 
   const requestOf = (body: Body, more: Partial<OutgoingRequest> = {}): OutgoingRequest => ({
     ...{ request: requestId(), chassis, dryRun: false, body, ...more },
@@ -77,26 +88,27 @@ export async function openManager(port: number, name = 'ironic-1', version: 4 | 
     waitFor,
     send,
     requestOf,
-    replies: (): Reply[] => all.filter(on(responses)).map(({ payload }) => valueOf(decodeResponse(payload))),
+    answers,
+    replies: (): Reply[] => all.filter(on(responses)).map(({ payload }) => readable(decodeResponse(payload))),
     async request(body: Body, more: Partial<OutgoingRequest> = {}): Promise<Reply> {
       const outgoing = requestOf(body, more)
       await send(encodeRequest(outgoing))
-      return valueOf(decodeResponse((await waitFor(replyTo(outgoing.request))).payload))
+      return readable(decodeResponse((await waitFor(replyTo(outgoing.request))).payload))
     },
     reply: async (id: string, from = 0): Promise<Reply> =>
-      valueOf(decodeResponse((await waitFor(replyTo(id), from)).payload)),
+      readable(decodeResponse((await waitFor(replyTo(id), from)).payload)),
     /** The next answer, whatever it answers. */
     answer: async (from: number): Promise<Reply> =>
-      valueOf(decodeResponse((await waitFor(on(responses), from)).payload)),
+      readable(decodeResponse((await waitFor(on(responses), from)).payload)),
     presence: async (fits: (presence: Presence) => boolean, from = 0): Promise<Presence> => {
       const isPresence = on(topicOf({ kind: 'presence', chassis }))
-      const heard = await waitFor((each) => isPresence(each) && fits(valueOf(decodePresence(each.payload))), from)
-      return valueOf(decodePresence(heard.payload))
+      const heard = await waitFor((each) => isPresence(each) && fits(readable(decodePresence(each.payload))), from)
+      return readable(decodePresence(heard.payload))
     },
     event: async (fits: (event: Event) => boolean, from = 0): Promise<Event> => {
       const isEvent = ({ topic }: Heard) => topic.startsWith(`midplane/v1/${chassis}/event/`)
-      const heard = await waitFor((each) => isEvent(each) && fits(valueOf(decodeEvent(each.payload))), from)
-      return valueOf(decodeEvent(heard.payload))
+      const heard = await waitFor((each) => isEvent(each) && fits(readable(decodeEvent(each.payload))), from)
+      return readable(decodeEvent(heard.payload))
     },
     part: (name: string, fits: (heard: Heard) => boolean = () => true, from = 0): Promise<Heard> =>
       waitFor((heard) => heard.topic === topicOf({ kind: 'state', chassis, part: name }) && fits(heard), from),
