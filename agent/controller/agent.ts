@@ -195,17 +195,19 @@ export function startAgent(parts: Parts): Agent {
     const before = turn
     const life = recoveries
     const appended = memory.append(record, everywhere)
-    turn = Promise.allSettled([before, appended])
-    lastAppend = appended
-    appended.catch(() => {})
-    const copies = await appended
-    await before
-    // What was read back from the medium since then has this record in it already.
-    if (life === recoveries) state = next
-    listener.recorded(record, state)
-    listener.changed()
-    work.rouse()
-    return copies
+    const believed = before.then(async () => {
+      const copies = await appended
+      // What was read back from the medium since then has this record in it already.
+      if (life === recoveries) state = next
+      listener.recorded(record, state)
+      listener.changed()
+      work.rouse()
+      return copies
+    })
+    appended.catch(() => {}) // it is heard of below, in its turn
+    turn = believed.catch(() => {})
+    lastAppend = believed
+    return believed
   }
 
   function recover(durable: State): void {

@@ -231,14 +231,14 @@ function noWrongBoots(rig: Rig, { board, filling }: Load): void {
 }
 
 /** Chassis that are in sync, for the tests that go on from there. */
-const running = new Map<string, Loaded>()
+const running = new Map<Load, Loaded>()
 
-test.each(loads)(
-  '$board $what comes in sync with every port in use, and boots as the port map and its profiles say',
-  async (load) => {
+test.each(loads.map((load) => [`${load.board} ${load.what}`, load] as const))(
+  '%s comes in sync with every port in use, and boots as the port map and its profiles say',
+  async (_, load) => {
     const { board, what, filling } = load
     const loaded = await run(load)
-    running.set(`${board} ${what}`, loaded)
+    running.set(load, loaded)
     const { rig, lanes } = loaded
     const used = checkChassis(load, loaded, 1)
     rig.noDuplicates()
@@ -264,11 +264,11 @@ test('between them the boards used every role that an adapter can take', () => {
 
 const usual = loads.filter(({ what }) => what === asUsual)
 
-test.each(usual)(
-  '$board loses AC and its agent with every port in use, and each blade comes back as itself or waits for a word',
-  async (load) => {
+test.each(usual.map((load) => [load.board, load] as const))(
+  '%s loses AC and its agent with every port in use, and each blade comes back as itself or waits for a word',
+  async (_, load) => {
     const { board, what, filling } = load
-    const loaded = running.get(`${board} ${what}`) ?? (await run(load))
+    const loaded = running.get(load) ?? (await run(load))
     const { rig } = loaded
     rig.kill()
     rig.host.perform({ do: 'ac', on: false })
@@ -292,11 +292,11 @@ test.each(usual)(
   60_000,
 )
 
-test.each(usual)(
-  '$board keeps a tall or wide blade out of the bays that it covers, and says which bay to name',
-  async (load) => {
+test.each(usual.map((load) => [load.board, load] as const))(
+  '%s keeps a tall or wide blade out of the bays that it covers, and says which bay to name',
+  async (_, load) => {
     const { board, what, filling } = load
-    const { rig } = running.get(`${board} ${what}`) ?? (await run(load))
+    const { rig } = running.get(load) ?? (await run(load))
     const [home, product] = [...filling][0] ?? expect.unreachable(`${board} is empty`)
     const profile = id<'Profile'>(wholeName(home))
     const fill = fillsOf(chassisFile(board), product).find(([first]) => first === home) ?? []
@@ -312,7 +312,7 @@ test.each(usual)(
 
 test('a boot record with one thing wrong in it is found out, whatever it is', async () => {
   const load = usual.find(({ board }) => board === 'cisco-ucs-5108') ?? expect.unreachable()
-  const { rig, lanes } = running.get(`${load.board} ${load.what}`) ?? (await run(load))
+  const { rig, lanes } = running.get(load) ?? (await run(load))
   const bay = 3
   const { profile, given } = heldFor(rig, bay)
   const own = lanes.filter((lane) => lane.bay === bay)

@@ -45,13 +45,13 @@ export const targetOf = (bay: number) => ({
 })
 
 export function wholeProfile(bay: number, lanes: readonly Lane[]): Profile {
-  let turn = bay
   const connections = lanes.flatMap(({ slot, port, seats }): readonly Connection[] => {
     const taken: string[] = []
     return seats.map((roles, i): Connection => {
       // One iSCSI and one FCoE a port at most, which is NPAR's rule and does the others no harm.
       const free = roles.filter((role) => role === 'nic' || role === 'fc' || !taken.includes(role))
-      const role = free[turn++ % free.length] ?? expect.unreachable(`no role is left for ${slot} port ${port}`)
+      const role =
+        free[(bay + port + i) % free.length] ?? expect.unreachable(`no role is left for ${slot} port ${port}`)
       taken.push(role)
       const placed = { id: id<'Connection'>(`${slot}-${port}-${i + 1}`), slot, port }
       switch (role) {

@@ -3,9 +3,9 @@
  * own, beside a real broker. Nothing of the agent's inside can be reached from here: only its broker, its log, its
  * process id, and the back door of the simulated chassis.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +40,12 @@ export interface AgentProgram {
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>
 }
 
+/** None outlives the tests, however they end. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 interface Ready {
   readonly redfish: { readonly [bay: string]: string }
   readonly backplane: { readonly path: string }
@@ -48,11 +54,11 @@ interface Ready {
 }
 
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const dist = join(root, 'dist')
-  if (!existsSync(join(dist, 'agent.cjs'))) throw new Error('there is no dist/; run: node build.mjs build')
+  const built = spawnSync(process.execPath, [join(root, 'build.mjs'), 'build'], { cwd: root, encoding: 'utf8' })
+  if (built.status !== 0) throw new Error(`the build failed\n${built.stderr}`)
   const folder = mkdtempSync(join(tmpdir(), 'midplane-outsider-'))
   // A copy: a build that runs meanwhile takes dist/ away from under its programs.
-  cpSync(dist, join(folder, 'dist'), { recursive: true })
+  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
   const board = options.board ?? 'hp-c7000'
   const chassis = await startChassis(folder, board)
   const accounts = Object.entries(chassis.at.redfish).map(([bay, url]) => [
@@ -125,6 +131,8 @@ async function startAgent(folder: string, args: readonly string[]): Promise<Agen
 
 function launch(folder: string, program: string, args: readonly string[]) {
   const child = spawn(process.execPath, [join(folder, 'dist', program), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   let text = ''
   child.stderr.on('data', (piece: Buffer) => {
     text += piece.toString('utf8')

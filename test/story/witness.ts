@@ -9,8 +9,8 @@ import type { Answered, Ears } from './tap.ts'
 
 export type Happening =
   | { readonly of: 'log'; readonly entry: LogEntry }
-  /** Adapters with all their functions; `text` is the answer as it was. */
-  | { readonly of: 'adapters'; readonly bay: number; readonly text: string }
+  /** Adapters with all their functions: the addresses that the next POST would put into use. */
+  | { readonly of: 'adapters'; readonly bay: number; readonly next: readonly string[] }
   | { readonly of: 'power'; readonly bay: number; readonly power: 'On' | 'Off' }
 
 export class Witness implements Ears {
@@ -36,10 +36,33 @@ export class Witness implements Ears {
 
 function readOf({ bay, method, path, status, body }: Answered): Happening | undefined {
   if (method !== 'GET' || status !== 200) return undefined
-  if (/\/NetworkAdapters\?/.test(path)) return { of: 'adapters', bay, text: body }
+  if (/\/NetworkAdapters\?/.test(path)) return { of: 'adapters', bay, next: addressesAfterPost(JSON.parse(body)) }
   if (!/\/Systems\/[^/]+$/.test(path)) return undefined
-  const { PowerState: power } = JSON.parse(body) as { PowerState?: unknown }
+  const { PowerState: power } = JSON.parse(body) as { readonly PowerState?: unknown }
   return power === 'On' || power === 'Off' ? { of: 'power', bay, power } : undefined
+}
+
+interface Functions {
+  readonly Members: readonly {
+    readonly NetworkDeviceFunctions: {
+      readonly Members: readonly {
+        readonly '@Redfish.Settings': {
+          readonly SettingsObject: {
+            readonly Ethernet: { readonly MACAddress: string | null }
+            readonly FibreChannel: { readonly WWPN: string | null; readonly WWNN: string | null }
+          }
+        }
+      }[]
+    }
+  }[]
+}
+
+/** From the Settings of each function, all of them in the one answer. */
+function addressesAfterPost({ Members }: Functions): readonly string[] {
+  return Members.flatMap(({ NetworkDeviceFunctions }) => NetworkDeviceFunctions.Members).flatMap((fn) => {
+    const { Ethernet, FibreChannel } = fn['@Redfish.Settings'].SettingsObject
+    return [Ethernet.MACAddress, FibreChannel.WWPN, FibreChannel.WWNN].filter((address) => address !== null)
+  })
 }
 
 /** Places in the line of time, from which the order of things is told. */

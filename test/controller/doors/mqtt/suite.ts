@@ -235,7 +235,7 @@ export function behavesAsADoor(start: () => Promise<Broker>, version: 4 | 5): vo
       }
       console.log(`10,000 mutants: ${[...stages].map(([stage, count]) => `${stage} ${count}`).join(', ')}`)
       for (const stage of ['garbled', 'wrong-chassis', 'request-id-missing', 'accepted']) {
-        expect(stages.get(stage) ?? 0, stage).toBeGreaterThan(50)
+        expect(stages.get(stage) ?? 0, stage).toBeGreaterThan(20)
       }
       expect((await manager.request(locate)).outcome.kind).toBe('accepted')
       expect(wire.dialled()).toBe(1)
