@@ -31,7 +31,7 @@ const programs = [
   { from: 'agent/sim/main.ts', to: 'chassis-sim.cjs' },
   { from: 'agent/ctl/main.ts', to: 'chassisctl.cjs' },
   { from: 'agent/demo/main.ts', to: 'demo.cjs' },
-].filter(({ from }) => fs.existsSync(at(from)))
+]
 
 /** Large packages that a program may never need: bundles of their own, read when `import()` asks for them. */
 const lazyPackages = ['serialport', 'systeminformation']

@@ -175,8 +175,10 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     chassisKey: typeof keys === 'object' ? Buffer.from(keys.key, 'hex') : undefined,
     readOnly: () => held ?? store.readOnly,
     fits: (next) => {
+      const room = store.room(next)
+      if (room === undefined || room.pages + headroomPages * Object.keys(next.bays).length <= room.of) return true
       const full = withHeadroom(next)
-      if (store.room(full)?.fits ?? true) return true
+      if (store.room(full)?.fits) return true
       // What takes no more than now is never refused: a full EEPROM can be emptied, and blades switched.
       return bytesOf(full) <= bytesOf(withHeadroom(store.durable.state))
     },
@@ -221,6 +223,9 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     close: () => store.close(),
   }
 }
+
+/** More than a bay can still come to take: far from full, nobody has to work out how much it is. */
+const headroomPages = 16
 
 /**
  * The state as large as it may become without a command that is asked whether it fits: each bay with its power wanted,

@@ -9,7 +9,7 @@ import type { Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type BayPlan, planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
-import { type Accepted, type BayState, emptyBay, type State } from '../../agent/core/state.ts'
+import { type Accepted, emptyBay, type State } from '../../agent/core/state.ts'
 import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
 
 /** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
@@ -29,10 +29,8 @@ export interface Rules {
   readonly look: 'bare-then-off' | 'off-then-bare'
   /** `believed`: a command without an answer counts as answered (W2 says it is pending). */
   readonly silence: 'pending' | 'believed'
-  /** `kept`: a plan made from a look is carried out although a command for the bay came in since. */
-  readonly oldPlan: 'dropped' | 'kept'
 }
-export const built: Rules = { planBay, look: 'bare-then-off', silence: 'pending', oldPlan: 'dropped' }
+export const built: Rules = { planBay, look: 'bare-then-off', silence: 'pending' }
 
 interface Touch {
   readonly pending: boolean
@@ -236,14 +234,13 @@ const touched = (run: Run, bay: Bay, touch: Touch): Run => ({ ...run, touches: {
 
 /** One round of a bay: look in two halves, then note or step; the world may move in between. */
 function tend(run: Run, { bay, fate, amid, after }: Extract<Event, { is: 'tend' }>, lab: Lab): Run {
-  const basis = run.head.bays[bay]
   const first = run.rack.seats[bay]
   if (!first) return run
   let now = amid ? suffer(run, amid, lab) : run
   const second = now.rack.seats[bay] as Seat
   now = look(now, bay, first, second, lab)
   if (after) now = 'it' in after ? suffer(now, after, lab) : obey(now, after, true, lab)
-  return act(now, bay, basis, fate, lab)
+  return act(now, bay, fate, lab)
 }
 
 function look(run: Run, bay: Bay, first: Seat, second: Seat, { rules }: Lab): Run {
@@ -294,9 +291,7 @@ function lastLook({ observed }: Run, bay: Bay): { slot: Slot; blade: Blade } | u
 /** What is to be done about a bay now; for telling whether all is still. */
 export const planOf = (run: Run, bay: Bay, { hardware, rules }: Lab): BayPlan => rules.planBay(run.durable, bay, run.observed, hardware)
 
-function act(run: Run, bay: Bay, basis: BayState | undefined, fate: Fate, lab: Lab): Run {
-  // A plan stands only while nobody has said anything new about the bay since the look began.
-  if (lab.rules.oldPlan === 'dropped' && run.head.bays[bay] !== basis) return run
+function act(run: Run, bay: Bay, fate: Fate, lab: Lab): Run {
   const plan = planOf(run, bay, lab)
   if (plan.note) {
     let noted = commit(run, plan.note, lab)

@@ -3,10 +3,10 @@
  * response topics. It checks nothing and repeats nothing by itself, so that it can also misbehave.
  */
 import mqtt, { type MqttClient } from 'mqtt'
-import { decodePresence } from '../../agent/wire/event.ts'
-import { decodeResponse } from '../../agent/wire/response.ts'
 import type { Reply } from '../../agent/core/reply.ts'
 import type { Presence } from '../../agent/core/views.ts'
+import { decodePresence } from '../../agent/wire/event.ts'
+import { decodeResponse } from '../../agent/wire/response.ts'
 
 export const chassis = 'midplane/v1/demo'
 

@@ -2,11 +2,13 @@
  * A storm of damaged requests through a real broker, and how far each of them got. Every one must be answered, exactly
  * once: the topic's client tells which answer is whose, since the bytes often no longer say.
  */
-import type { Reply } from '../../agent/core/reply.ts'
+import protobuf from 'protobufjs/minimal.js'
 import { type Reason, reasons } from '../../agent/core/reasons.ts'
+import type { Reply } from '../../agent/core/reply.ts'
 import { encodeRequest, type OutgoingRequest } from '../../agent/wire/request.ts'
+import { scan } from '../../agent/wire/scan.ts'
 import { requests } from '../wire/examples.ts'
-import { damager } from '../wire/mutants.ts'
+import { damager, luck } from '../wire/mutants.ts'
 import { type Manager, wordOf } from './manager.ts'
 
 /** In the order of judgement. Some of what `decide` refuses is counted before it, never the other way round. */
@@ -39,7 +41,12 @@ export const anew = (request: OutgoingRequest, id: string): Uint8Array =>
 
 export async function storm({ manager, count, seed, between }: StormOptions): Promise<Weather> {
   const damage = damager(seed)
+  const below = luck(seed)
   const others = examples.map((request) => Uint8Array.from(encodeRequest(request)))
+  const bodies = others.map((bytes) => {
+    const field = bodyOf(bytes)
+    return bytes.slice(field?.content, field?.end)
+  })
   const free = Array.from({ length: clients }, (_, n) => `storm-${n}`)
   const underWay = new Map<string, Uint8Array>()
   const reached = { 'not decoded': 0, 'envelope refused': 0, 'body not read': 0, decided: 0, 'question answered': 0 }
@@ -70,8 +77,12 @@ export async function storm({ manager, count, seed, between }: StormOptions): Pr
     const client = free.shift()
     if (example === undefined || client === undefined) throw new Error('nothing to send, or nobody to send it')
     const whole = anew(example, `storm-${seed}-${sent}`)
-    // Every second one is damaged in its body alone, so that more is tried than the framing.
-    const mutant = sent % 2 === 0 ? damage(whole, others) : damageBody(example, `storm-${seed}-${sent}`, damage)
+    const mutant = [
+      () => damage(whole, others),
+      () => withBody(whole, (body) => damage(body, bodies)),
+      () => withBody(whole, (body) => distort(body, below)),
+    ][below(3)]?.()
+    if (mutant === undefined) throw new Error('no damage was done')
     underWay.set(client, mutant)
     await manager.send(client, mutant)
   }
@@ -80,9 +91,43 @@ export async function storm({ manager, count, seed, between }: StormOptions): Pr
   return { sent: count, reached, words }
 }
 
-function damageBody(example: OutgoingRequest, id: string, damage: ReturnType<typeof damager>): Uint8Array {
-  throw new Error(`${example.request} ${id} ${damage}`)
+/** The envelope stays whole, and so does the framing of the body; what is damaged is what the body says. */
+function withBody(request: Uint8Array, change: (body: Uint8Array) => Uint8Array): Uint8Array {
+  const field = bodyOf(request)
+  if (field === undefined) throw new Error(`no body in ${Buffer.from(request).toString('hex')}`)
+  const body = change(request.slice(field.content, field.end))
+  const framed = protobuf.Writer.create()
+    .uint32(field.number * 8 + field.wireType)
+    .bytes(body)
+    .finish()
+  return Uint8Array.from([...request.subarray(0, field.start), ...framed, ...request.subarray(field.end)])
 }
+
+/**
+ * Well framed down to the leaves, and one of them says something else, or nothing: what reads is judged. Whether a field
+ * is a text or a message can not be told without the schema; either is good enough to be damaged.
+ */
+function distort(bytes: Uint8Array, below: (n: number) => number): Uint8Array {
+  const { fields, whole } = scan(bytes)
+  const field = fields[below(Math.max(fields.length, 1))]
+  if (field === undefined || !whole) return misspell(bytes, below)
+  const [before, after] = [bytes.subarray(0, field.start), bytes.subarray(field.end)]
+  const tagged = protobuf.Writer.create().uint32(field.number * 8 + field.wireType)
+  if (below(16) === 0) return Uint8Array.from([...before, ...after])
+  if (field.wireType === 0) tagged.uint32(below(18))
+  else if (field.wireType === 2) tagged.bytes(distort(bytes.subarray(field.content, field.end), below))
+  else return bytes
+  return Uint8Array.from([...before, ...tagged.finish(), ...after])
+}
+
+function misspell(text: Uint8Array, below: (n: number) => number): Uint8Array {
+  const letters = Buffer.from('abcdefghijklmnopqrstuvwxyz0123456789-.:/ \u0000')
+  const other = Uint8Array.from(text)
+  other[below(Math.max(other.length, 1))] = letters[below(letters.length)] ?? 0
+  return other
+}
+
+const bodyOf = (request: Uint8Array) => scan(request).fields.find(({ number }) => number >= 16 && number <= 79)
 
 function stageOf(reply: Reply): Stage {
   const { outcome } = reply

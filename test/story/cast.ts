@@ -1,5 +1,8 @@
 /** Who plays in the stories: the pools, the profile of a database server that boots from the SAN, and its storage. */
 import type { BootRecord } from '../../agent/sim/log.ts'
+import type { WireCommand } from '../../agent/wire/command.ts'
+
+export type MoveBody = Extract<WireCommand, { readonly kind: 'move' }>
 
 export const storage = { target: '50:06:01:60:3b:a0:00:01', lun: '0' } as const
 

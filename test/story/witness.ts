@@ -65,38 +65,52 @@ function addressesAfterPost({ Members }: Functions): readonly string[] {
   })
 }
 
-/** Places in the line of time, from which the order of things is told. */
-export class Course {
-  readonly #happened: readonly Happening[]
-
-  constructor(happened: readonly Happening[]) {
-    this.#happened = happened
-  }
-
-  /** Place of the first one after another place; where there is none the story went another way. */
-  first(what: string, is: (happening: Happening) => boolean, after = -1): number {
-    const at = this.#happened.findIndex((happening, i) => i > after && is(happening))
-    if (at < 0) throw new Error(`${what}: did not happen after ${after} in:\n${this.#lines().join('\n')}`)
-    return at
-  }
-
-  last(what: string, is: (happening: Happening) => boolean, before = this.#happened.length): number {
-    const at = this.#happened.findLastIndex((happening, i) => i < before && is(happening))
-    if (at < 0) throw new Error(`${what}: did not happen before ${before} in:\n${this.#lines().join('\n')}`)
-    return at
-  }
-
-  #lines(): readonly string[] {
-    return this.#happened.map((happening, i) => `${i} ${JSON.stringify(happening).slice(0, 200)}`)
-  }
+/** A change that reached the BMC of a bay and was done. */
+function isChange(happening: Happening, bay: number, requests: readonly string[]): boolean {
+  if (happening.of !== 'log' || happening.entry.kind !== 'command') return false
+  const { entry } = happening
+  return entry.bay === bay && entry.outcome === 'done' && requests.includes(entry.request)
 }
 
-/** A change that reached a BMC and was done. */
-export const commanded =
-  (bay: number, ...requests: readonly string[]) =>
-  (happening: Happening): boolean =>
-    happening.of === 'log' &&
-    happening.entry.kind === 'command' &&
-    happening.entry.bay === bay &&
-    happening.entry.outcome === 'done' &&
-    requests.includes(happening.entry.request)
+export interface Moved {
+  readonly from: number
+  readonly to: number
+  /** What the profile wears: none of it may be left when the bay is let go. */
+  readonly addresses: readonly string[]
+}
+
+const changes = ['clear', 'write', 'show', 'boot', 'policy', 'power', 'cycle'] as const
+
+/**
+ * SPEC's order (W1), read from what happened: permit withdrawn or spent; cleared; after the last command to that bay
+ * read bare, then read off; and only then the first change in the new bay. Undefined: so it was.
+ */
+export function letGoOutOfOrder(happened: readonly Happening[], { from, to, addresses }: Moved): string | undefined {
+  const dressed = happened.findIndex((each) => isChange(each, to, ['write', 'show']))
+  if (dressed < 0) return `bay ${to} was never dressed`
+  const before = happened.slice(0, dressed)
+  const clear = before.findIndex((each) => isChange(each, from, ['clear']))
+  if (clear < 0) return `bay ${from} was not cleared before bay ${to} was dressed`
+  const permitted = happened.find(
+    (each, at) => at >= clear && at < dressed && each.of === 'log' && isLatch(each.entry, from, 'granted'),
+  )
+  if (permitted) return `bay ${from} had a permit while it was let go`
+  const last = before.findLastIndex((each) => isChange(each, from, changes))
+  const bare = before.findIndex(
+    (each, at) =>
+      at > last &&
+      each.of === 'adapters' &&
+      each.bay === from &&
+      each.next.length > 0 &&
+      !each.next.some((address) => addresses.includes(address)),
+  )
+  if (bare < 0) return `bay ${from} was not read bare after its last command`
+  const off = before.findIndex((each, at) => at > bare && each.of === 'power' && each.bay === from)
+  const power = before[off]
+  if (power?.of !== 'power' || power.power !== 'Off') return `bay ${from} was not read off after it was read bare`
+  return undefined
+}
+
+export function isLatch(entry: LogEntry, bay: number, state: 'denied' | 'granted' | 'spent'): boolean {
+  return entry.kind === 'latch' && entry.bay === bay && entry.latch !== 'none' && entry.latch.state === state
+}

@@ -10,7 +10,7 @@ import { decodeState } from '../../agent/wire/state.ts'
 import { type Golden, goldens } from './golden.ts'
 
 /** xorshift32: the same seed gives the same mutants on every machine. */
-function luck(seed: number): (below: number) => number {
+export function luck(seed: number): (below: number) => number {
   let x = seed | 1
   return (below) => {
     x ^= x << 13

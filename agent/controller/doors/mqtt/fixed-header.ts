@@ -11,8 +11,19 @@ export interface FixedHeader {
   readonly raw: readonly number[]
 }
 
-/** Control packet types that are told apart here. */
-export const packetType = { publish: 3, puback: 4 } as const
+/** Control packet types (MQTT 5.0 §2.1.2). */
+export const packetType = {
+  connack: 2,
+  publish: 3,
+  puback: 4,
+  suback: 9,
+  unsuback: 11,
+  pingresp: 13,
+  disconnect: 14,
+} as const
+
+/** Quality of service of a PUBLISH. */
+export const qosOf = ({ first }: FixedHeader): number => (first >> 1) & 3
 
 export const typeOf = ({ first }: FixedHeader): number => first >> 4
 

@@ -49,8 +49,11 @@ export interface Incoming {
 }
 
 export interface Down {
-  /** `version`: the broker does not speak this one. `refused`: it said no. `taken`: the client id is used elsewhere. */
-  readonly kind: 'version' | 'refused' | 'taken' | 'lost'
+  /**
+   * `version`: the broker does not speak this one. `refused`: it said no. `taken`: the client id is used elsewhere.
+   * `closed`: it closed without a word, as MQTT 3.1.1 does when the id is used elsewhere.
+   */
+  readonly kind: 'version' | 'refused' | 'taken' | 'closed' | 'lost'
   readonly say: string
   /** Something answered at the address, but not with MQTT of this version. */
   readonly mute: boolean
@@ -179,6 +182,7 @@ export function openLink(options: LinkOptions, ears: Ears): Link {
     if (ended) return
     ended = true
     stopWaiting()
+    if (kind === 'lost' && (stream.fault === undefined || stream.fault.includes('ECONNRESET'))) kind = 'closed'
     ears.down({ kind, say: stream.fault ?? 'the broker closed the connection', mute: reached && !connected })
   })
 

@@ -185,7 +185,8 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     }
     const held = onlineSince !== undefined && clock.uptimeMs() - onlineSince >= steadyMs
     if (held) failures = 0
-    shortLived = onlineSince === undefined || held ? 0 : shortLived + 1
+    const taken = down.kind === 'taken' || down.kind === 'closed'
+    shortLived = onlineSince === undefined || held || !taken ? 0 : shortLived + 1
     if (version === 'auto' && down.kind === 'version' && !switched) {
       switched = true
       changeVersion()

@@ -2,9 +2,10 @@
  * Reads along what a broker sends, and lets nothing through that could take much memory: the codec behind it collects a
  * packet whole, whatever length the packet claims. A PUBLISH above the limit is passed on without its payload, so that
  * its sender gets an answer; were the connection cut instead, the broker would deliver it again after each reconnect,
- * and one message would keep the chassis out of reach. Any other packet of that size is nonsense: cut.
+ * and one message would keep the chassis out of reach. Any other packet of that size is nonsense: cut. So is a packet
+ * that no broker sends to who neither publishes nor subscribes above QoS 1: the client must not be asked to read it.
  */
-import { type FixedHeader, HeaderReader, packetType, typeOf, writeLength } from './fixed-header.ts'
+import { type FixedHeader, HeaderReader, packetType, qosOf, typeOf, writeLength } from './fixed-header.ts'
 
 export interface Passed {
   readonly bytes: Uint8Array
@@ -28,6 +29,13 @@ export interface PacketGuard {
 /** No topic of ours comes near; the protocol allows 65,535 bytes. */
 const longestTopic = 1024
 
+const expected: readonly number[] = Object.values(packetType)
+
+function isExpected(header: FixedHeader): boolean {
+  const type = typeOf(header)
+  return expected.includes(type) && (type !== packetType.publish || qosOf(header) < 2)
+}
+
 type At =
   | { readonly at: 'header' }
   | { readonly at: 'body'; readonly left: number }
@@ -40,8 +48,9 @@ export function packetGuard({ limit, version, onShortened }: GuardOptions): Pack
   let at: At = { at: 'header' }
 
   /** Undefined: more of it must be seen first. */
-  function shorten({ first, length }: FixedHeader, start: readonly number[]): number[] | undefined {
-    const qos = (first >> 1) & 3
+  function shorten(header: FixedHeader, start: readonly number[]): number[] | undefined {
+    const qos = qosOf(header)
+    const { first, length } = header
     const [high, low] = start
     if (high === undefined || low === undefined) return undefined
     const topicEnd = 2 + high * 256 + low
@@ -65,6 +74,7 @@ export function packetGuard({ limit, version, onShortened }: GuardOptions): Pack
           const header = reader.take(chunk[i++] ?? 0)
           if (header === 'more') break
           if (header === 'malformed') return passed('a packet whose length has more than four bytes')
+          if (!isExpected(header)) return passed(`a packet that begins with 0x${header.first.toString(16)}`)
           if (header.length <= limit) {
             out.push(Uint8Array.from(header.raw))
             if (header.length > 0) at = { at: 'body', left: header.length }

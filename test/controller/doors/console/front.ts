@@ -106,6 +106,7 @@ export class LabFront extends Lab implements Front {
 
   presence: Front['presence'] = () => ({
     incarnation: this.state.incarnation,
+    term: this.state.term,
     bootId: this.moment.bootId,
     version: '0.1.0',
     board: this.hardware.board.id,

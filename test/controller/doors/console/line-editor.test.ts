@@ -66,7 +66,7 @@ describe('a line on the serial console', () => {
   it('stays bounded, printable and in step, whatever bytes come', () => {
     let bytes = 0
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 2_000 }), (noise) => {
+      fc.property(fc.uint8Array({ maxLength: 2_000, size: 'max' }), (noise) => {
         const { lines, echo } = typed([...noise], [0x03], 'show bays\r')
         bytes += noise.length
         expect(lines.at(-1)).toEqual(line('show bays'))
