@@ -10,11 +10,20 @@ import type { Copy } from '../core/reply.ts'
 import { blank, type Doubt, type State } from '../core/state.ts'
 import type { StoreView } from '../core/views.ts'
 import type { Memory } from './agent.ts'
-import { type ChassisKeys, chassisKeys, copyIn, type EepromCopy, isNew, judge, keysAsText } from './proof.ts'
+import {
+  type ChassisKeys,
+  chassisKeys,
+  copyIn,
+  type EepromCopy,
+  isNew,
+  judge,
+  judgeUnreadable,
+  keysAsText,
+} from './proof.ts'
 import { GENESIS, type Position } from './store/copies.ts'
 import type { Eeprom } from './store/eeprom.ts'
 import { essentials } from './store/essentials.ts'
-import type { Medium } from './store/medium.ts'
+import { type Medium, MediumFault } from './store/medium.ts'
 import type { Copied } from './store/second-copy.ts'
 import { openStore, StoreFault, StoreReadOnly } from './store/store.ts'
 import { NotStored } from './tend.ts'
@@ -74,6 +83,15 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   async function start(): Promise<State> {
     const inEeprom = copyIn(store.eeprom)?.state
     if (opened.kind === 'read-only') {
+      const verdict = judgeUnreadable(opened.reason, await isReplaced(medium), {
+        chassis,
+        board,
+        reading: store.eeprom,
+      })
+      if (verdict.is === 'adopt') {
+        notes.push(`flash was being replaced when the power failed, and is replaced again: ${opened.reason}`)
+        return adopt(verdict.copy, verdict.keys)
+      }
       hold(opened.reason)
       return opened.readable?.state ?? inEeprom ?? blank(chassis, board, '')
     }
@@ -85,7 +103,8 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       case 'begin':
         return begin(verdict.keys)
       case 'go-on':
-        mirrored(await store.mirror())
+        if (await isReplaced(medium)) await onFlash(() => markReplaced(medium, false))
+        if (!mirrored(await store.mirror()) && relation === 'blank') hold(`${firstWrite}: ${single}`)
         return flash
       case 'adopt':
         return adopt(verdict.copy, verdict.keys)
@@ -111,13 +130,14 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     if (eeprom && !found) {
       const inscribed = await store.inscribe(keysAsText(keys))
       if (!inscribed.eeprom) {
-        hold(`the chassis EEPROM does not take its first write: ${inscribed.why}`)
+        hold(`${firstWrite}: ${inscribed.why}`)
         return blank(chassis, board, '')
       }
     }
     const fresh = blank(chassis, board, keys.incarnation)
     if (!(await replaceFlash(fresh, GENESIS))) return fresh
-    mirrored(await store.mirror())
+    // Led without a copy there, another blank controller would begin the same life beside this one.
+    if (!mirrored(await store.mirror()) && eeprom) hold(`${firstWrite}: ${single}`)
     return fresh
   }
 
@@ -133,12 +153,12 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       return copy
     }
     const { office: _, ...rest } = copy
-    const adopted: State = { ...rest, term, epoch: copy.epoch + 1 }
-    if (!(await replaceFlash(adopted, { ...at, term }))) return copy
+    const state: State = { ...rest, term, epoch: copy.epoch + 1 }
+    if (!(await replaceFlash(state, { ...at, term }))) return copy
     // Led without it, the same epoch could be given twice.
     if (!mirrored(await store.mirror())) hold(`the chassis EEPROM can not be written: ${single}`)
     notes.push(`adopted revision ${copy.revision} from the chassis EEPROM; take over again, nobody is in office`)
-    return adopted
+    return state
   }
 
   /** Flash is right because somebody says so: what else there is gives way, and nobody is in office (W14, W15). */
@@ -146,23 +166,31 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     const found = chassisKeys(store.eeprom)
     const known = typeof found === 'object' && found.incarnation === flash.incarnation ? found : undefined
     const term = Math.max(flash.term, known?.term ?? 0) + 1
-    const adopted: State = { ...flash, term, epoch: flash.epoch + 1 }
-    if (!(await replaceFlash(adopted, { ...store.durable.at, term }))) return flash
+    const state: State = { ...flash, term, epoch: flash.epoch + 1 }
+    if (!(await replaceFlash(state, { ...store.durable.at, term }))) return flash
     if (store.eeprom?.kind === 'corrupt') await store.eraseEeprom()
     const keys = { key: known?.key ?? hex(32), incarnation: flash.incarnation, term }
     const inscribed = await store.inscribe(keysAsText(keys))
     mirrored(inscribed.eeprom ? await store.mirror() : inscribed)
     notes.push(`adopted revision ${flash.revision} from flash by name; take over again, nobody is in office`)
-    return adopted
+    return state
   }
 
-  async function replaceFlash(state: State, at: Position): Promise<boolean> {
-    try {
+  function replaceFlash(state: State, at: Position): Promise<boolean> {
+    return onFlash(async () => {
+      await markReplaced(medium, true)
       await store.adopt(state, at)
+      await markReplaced(medium, false)
+    })
+  }
+
+  async function onFlash(work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
       return true
     } catch (error) {
-      if (!(error instanceof StoreReadOnly)) throw error
-      hold(error.message)
+      if (!(error instanceof StoreReadOnly || error instanceof MediumFault)) throw error
+      hold(`the flash can not be replaced: ${error.message}`)
       return false
     }
   }
@@ -221,6 +249,32 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       }
     },
     close: () => store.close(),
+  }
+}
+
+const firstWrite = 'the chassis EEPROM does not take its first write'
+
+/**
+ * On flash while its content is being replaced by another copy. What a power cut leaves then contradicts itself, and is
+ * told by this from flash that was damaged.
+ */
+const replacing = 'replacing'
+
+async function markReplaced(medium: Medium, under: boolean): Promise<void> {
+  if (under) {
+    const file = await medium.open(replacing)
+    await file.sync()
+    await file.close()
+  } else await medium.remove(replacing)
+  await medium.syncFolder()
+}
+
+async function isReplaced(medium: Medium): Promise<boolean> {
+  try {
+    return (await medium.list()).includes(replacing)
+  } catch (error) {
+    if (!(error instanceof MediumFault)) throw error
+    return false
   }
 }
 

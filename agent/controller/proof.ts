@@ -95,6 +95,23 @@ export function judge(found: Found): Verdict {
   }
 }
 
+/**
+ * Flash that can not be read is not blank, and stays as it is (I7). But where it was being replaced by the EEPROM's copy
+ * when the power failed, nothing is lost by doing that again.
+ */
+export function judgeUnreadable(
+  why: string,
+  replacing: boolean,
+  found: Pick<Found, 'chassis' | 'board' | 'reading'>,
+): Verdict {
+  const keys = chassisKeys(found.reading)
+  const copy = copyIn(found.reading)
+  if (!replacing || typeof keys === 'string' || !copy) return hold(why)
+  const elsewhere = stranger('the chassis EEPROM', copy.state, found)
+  if (elsewhere !== undefined) return hold(elsewhere)
+  return keys.incarnation === copy.state.incarnation ? { is: 'adopt', copy, keys } : hold(why)
+}
+
 function withoutCopy(flash: State, keys: ReturnType<typeof chassisKeys>): Verdict {
   if (keys === 'incomplete') return unproven(flash, 'the chassis EEPROM lacks some of its own keys')
   if (isNew(flash)) return { is: 'begin', keys: keys === 'none' ? undefined : keys }
@@ -121,7 +138,7 @@ function withCopy(found: Found, keys: ReturnType<typeof chassisKeys>, relation: 
   if (isNew(flash)) return { is: 'adopt', copy, keys }
   if (flash.incarnation !== copy.state.incarnation) return hold(otherLife)
   // Another controller led here since: whatever this one noted later, it adopts and never imposes (W13).
-  if (flash.term < keys.term) return { is: 'adopt', copy, keys }
+  if (flash.term < 0) return { is: 'adopt', copy, keys }
   if (relation === 'conflict' || flash.term > keys.term)
     return unproven(flash, 'flash and chassis EEPROM hold different histories, and neither is believed')
   return relation === 'newer' ? { is: 'adopt', copy, keys } : { is: 'go-on' }
@@ -138,7 +155,11 @@ function unproven(flash: State, why: string): Verdict {
 }
 
 /** Why these bindings are not for this chassis. */
-function stranger(where: string, { chassis, board }: State, found: Found): string | undefined {
+function stranger(
+  where: string,
+  { chassis, board }: State,
+  found: Pick<Found, 'chassis' | 'board'>,
+): string | undefined {
   if (board !== found.board) return `${where} holds the bindings of a ${board}, and this is a ${found.board}`
   if (chassis !== found.chassis)
     return `${where} holds the bindings of chassis ${chassis}, and this is ${found.chassis}`

@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events'
 import { type Bay, canonical, type Observed, type Sight, type Step } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
 import { unexplained } from '../core/external.ts'
-import { type BayPlan, planBay } from '../core/plan.ts'
+import { type BayPlan, inSync, planBay } from '../core/plan.ts'
 import { find } from '../core/reasons.ts'
 import type { Observation, StoreRecord } from '../core/record.ts'
 import type { State } from '../core/state.ts'
@@ -96,6 +96,8 @@ interface Touch {
   failures: number
   /** Steps taken without effect so far, as text. */
   last: { text: string; times: number }
+  /** A one-shot is noted as sent, and the bay was not looked at since: whatever was seen before, it is not done. */
+  sending: boolean
   /** What went wrong when it was last tried; shown until something works. */
   trouble: BayPlan['findings'][number] | undefined
   wake: () => void
@@ -129,6 +131,7 @@ export function startWork(parts: WorkParts): Work {
       cut: false,
       failures: 0,
       last: { text: '', times: 0 },
+      sending: false,
       trouble: undefined,
       wake: () => {},
       woken: false,
@@ -185,7 +188,8 @@ export function startWork(parts: WorkParts): Work {
       hardware.board.bays.map(({ bay }) => {
         const fresh = planBay(core.state(), bay, observed, hardware)
         const known = plans[bay]
-        return [bay, known && judged[bay]?.plan === canonical(fresh) ? known : fresh]
+        const plan = known && judged[bay]?.plan === canonical(fresh) ? known : fresh
+        return [bay, touchOf(bay).sending && inSync(plan) ? { ...plan, findings: [working(bay)] } : plan]
       }),
     )
   }
@@ -198,6 +202,7 @@ export function startWork(parts: WorkParts): Work {
         ? glance(bay, backplane, touch.blind ?? 'bmc-silent', signal)
         : look(bay, backplane, driver, signal),
     )
+    touch.sending = false
     seen(bay, touch, looked)
     const plan = planBay(core.state(), bay, observed, hardware)
     const text = canonical(plan)
@@ -241,6 +246,7 @@ export function startWork(parts: WorkParts): Work {
     // Read again under what is durable now: a command may have come in since.
     const still = planBay(core.state(), bay, observed, hardware)
     if (canonical(still.note) !== canonical(observation)) return 0
+    touchOf(bay).sending = observation.saw === 'sent' && next !== undefined
     await core.commit({ kind: 'observation', observation }, everywhere(observation))
     // Not if a command for this bay came in while the note became durable.
     if (!next || core.isChanging(bay)) return 0
@@ -388,6 +394,8 @@ export function startWork(parts: WorkParts): Work {
     },
   }
 }
+
+const working = (bay: Bay) => find('working', `bay ${bay} is being told`)
 
 const onBackplane = (step: Step): step is BackplaneStep => {
   const steps: readonly Step['kind'][] = [

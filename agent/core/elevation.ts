@@ -37,7 +37,7 @@ export function drawElevation(
 
 /** How wide the smallest box is inside, when drawn in so many columns. */
 export function innerWidth(board: Pick<ChassisBoard, 'bays'>, columns: number): number {
-  return Math.min(...[cellWidth(board.bays, columns)].map((width) => width - 1))
+  return cellWidth(board.bays, columns) - 1
 }
 
 type Bays = ChassisBoard['bays']
@@ -114,5 +114,5 @@ const around = (a: Box, b: Box): Box => ({
 /** Names that differ usually differ at their ends: `payroll-01` in five characters is `pay01`. */
 export function abbreviate(text: string, width: number): string {
   if (text.length <= width) return text
-  return width < 4 ? text.slice(0, width) : `${text.slice(0, width - 2)}${text.slice(-2)}`
+  return width >= 4 && /\d$/.test(text) ? `${text.slice(0, width - 2)}${text.slice(-2)}` : text.slice(0, width)
 }

@@ -10,6 +10,7 @@ import {
   type Blade,
   canonical,
   chapSecrets,
+  type FunctionKey,
   functionsOf,
   isBare,
   type Latch,
@@ -283,7 +284,11 @@ function planOn(view: View): BayPlan {
   if (blade.stage === 'halted') {
     return still(find('post-failed', `blade ${bay} halted in POST: its settings did not apply`, `power bay ${bay} off`))
   }
-  if (blade.stage === 'post') return still(...(own.life ? [] : waits(view)))
+  // Whoever restarted it: until POST is over it runs as nobody, and what waits for off still waits.
+  if (blade.stage === 'post') {
+    const waiting = own.life && own.life.profile === own.intent?.profile ? [] : waits(view)
+    return still(...(own.life ? [starting(bay)] : []), ...waiting)
+  }
   if (own.life?.came === 'wrong' && wrong.length === 0 && own.life.profile === own.intent?.profile) {
     // A host driver attached late: what it uses now is what was armed, and that is what counts (W5).
     return { phase, note: verified(view, own.life.n), steps: [], findings: [] }
@@ -332,6 +337,8 @@ function waits({ bay, own }: View): readonly Finding[] {
   ]
 }
 
+const starting = (bay: Bay): Finding => find('starting', `blade ${bay} is in POST`)
+
 /** An armed blade is on: POST, then proof, and only then it runs (W5). */
 function come(view: View, n: number): BayPlan {
   const { bay, own, blade, slot, hardware } = view
@@ -342,17 +349,16 @@ function come(view: View, n: number): BayPlan {
     // Its arming is unfinished, so a rule may switch it off (W5).
     return { phase, steps: powerStep(view, 'off'), findings: [find('post-failed', own.fault.say)] }
   }
-  const starting = find('starting', `blade ${bay} is in POST`)
   switch (blade.stage) {
     case 'halted':
       return failed(`blade ${bay} halted in POST: its settings did not apply`)
     case 'off': // The two witnesses differ: one of them lags.
-      return { phase, steps: [], findings: [starting] }
+      return { phase, steps: [], findings: [starting(bay)] }
     case 'post':
       if (blade.stageSeconds > hardware.board.postLimitSeconds) {
         return failed(`blade ${bay} was in POST for more than ${hardware.board.postLimitSeconds} s`)
       }
-      return own.fault ? failed(own.fault.say) : { phase, steps: [], findings: [starting] }
+      return own.fault ? failed(own.fault.say) : { phase, steps: [], findings: [starting(bay)] }
     case 'os': {
       const profile = own.life?.profile
       const wanted = profile !== undefined && view.worn?.profile === profile ? view.dressing : undefined
@@ -366,7 +372,7 @@ function come(view: View, n: number): BayPlan {
         }
       }
       const attaches = blade.adapters.some(({ model }) => hardware.adapters[model]?.takesEffect === 'attach')
-      if (attaches && blade.stageSeconds < limits.attach) return { phase, steps: [], findings: [starting] }
+      if (attaches && blade.stageSeconds < limits.attach) return { phase, steps: [], findings: [starting(bay)] }
       // It may be a profile that was let to leave while it started: then nothing is wrong, it only has to go.
       if (profile !== undefined && view.leavers.some((doubt) => doubt.profile === profile)) {
         return { phase, steps: [], findings: [find('blade-is-on', `bay ${bay} is on and still wears ${profile}`)] }
@@ -571,6 +577,17 @@ function ended(view: View, life: NonNullable<BayState['life']>): BayPlan {
   return { phase, note: { saw: 'post-failed', bay, n: life.n, serial: slot.serial, say }, steps: [], findings: [] }
 }
 
+/**
+ * What was written to this function has not been consumed yet, nor erased by an AC loss: only then do write-only values
+ * count as written (W16). Where writing takes effect at once, nothing ever waits.
+ */
+function isWaiting(blade: Blade, key: FunctionKey, hardware: Hardware): boolean {
+  return blade.adapters.some(({ model, functions }) => {
+    const fn = functions.find((each) => each.key === key)
+    return fn !== undefined && (fn.pending !== undefined || hardware.adapters[model]?.takesEffect === 'live')
+  })
+}
+
 function isDressed(blade: Blade, dressing: Dressing): boolean {
   return (
     dressing.functions.every(({ key, value }) => {
@@ -623,7 +640,9 @@ function staged(view: View): BayPlan {
       ),
     )
   }
-  const sealed = dressing.secrets.every(({ id, mark }) => sight.asked.secrets.includes(`${id}@${mark}`))
+  const sealed =
+    dressing.secrets.every(({ id, mark }) => sight.asked.secrets.includes(`${id}@${mark}`)) &&
+    dressing.functions.every(({ key, value }) => chapSecrets(value).length === 0 || isWaiting(blade, key, hardware))
   if (!isDressed(blade, dressing) || !sealed) {
     const functions = dressing.functions.filter(({ key, value }) => {
       const fn = functionsOf(blade).find((reading) => reading.key === key)

@@ -267,7 +267,7 @@ const usual = loads.filter(({ what }) => what === asUsual)
 test.each(usual.map((load) => [load.board, load] as const))(
   '%s loses AC and its agent with every port in use, and each blade comes back as itself or waits for a word',
   async (_, load) => {
-    const { board, what, filling } = load
+    const { board, filling } = load
     const loaded = running.get(load) ?? (await run(load))
     const { rig } = loaded
     rig.kill()
@@ -295,7 +295,7 @@ test.each(usual.map((load) => [load.board, load] as const))(
 test.each(usual.map((load) => [load.board, load] as const))(
   '%s keeps a tall or wide blade out of the bays that it covers, and says which bay to name',
   async (_, load) => {
-    const { board, what, filling } = load
+    const { board, filling } = load
     const { rig } = running.get(load) ?? (await run(load))
     const [home, product] = [...filling][0] ?? expect.unreachable(`${board} is empty`)
     const profile = id<'Profile'>(wholeName(home))

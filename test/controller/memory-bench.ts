@@ -35,7 +35,10 @@ export async function start(
 
 /** The same flash after power was away for a moment: what was synced, under a new program. */
 export const again = (medium: MemoryMedium): MemoryMedium => memoryMedium(medium.files())
-export const sameChip = ({ bytes }: MemoryEeprom): MemoryEeprom => memoryEeprom({ bytes })
+/** A small chip, for it is read from end to end at each start. */
+export const newChip = (bytes = new Uint8Array(8192).fill(0xff)): MemoryEeprom =>
+  memoryEeprom({ size: bytes.length, bytes })
+export const sameChip = ({ bytes }: MemoryEeprom): MemoryEeprom => newChip(bytes)
 
 let requests = 0
 
@@ -90,7 +93,7 @@ export async function lead(...args: Parameters<typeof start>): Promise<Leading> 
 /** A chassis in its second day: a manager in office, a value in both copies. */
 export async function settled(): Promise<{ medium: MemoryMedium; eeprom: MemoryEeprom; state: State }> {
   const medium = memoryMedium()
-  const eeprom = memoryEeprom()
+  const eeprom = newChip()
   const leading = await lead(medium, eeprom)
   await leading.note(true, officeOf(1))
   await leading.note(true, value('one'))
@@ -100,4 +103,4 @@ export async function settled(): Promise<{ medium: MemoryMedium; eeprom: MemoryE
 
 /** Flash and EEPROM as another moment finds them: copies, so that each case has its own. */
 export const cloneMedium = again
-export const cloneChip = ({ bytes }: MemoryEeprom): MemoryEeprom => memoryEeprom({ bytes: new Uint8Array(bytes) })
+export const cloneChip = ({ bytes }: MemoryEeprom): MemoryEeprom => newChip(new Uint8Array(bytes))

@@ -6,22 +6,26 @@ import { expect } from 'vitest'
 import { loadHardware } from '../../agent/boards/load.ts'
 import type { ChassisId, ClientId, Serial, Uuid } from '../../agent/core/addresses.ts'
 import { parseId, parseIqn, parseMac, parseWwn } from '../../agent/core/addresses.ts'
-import type {
-  AdapterReading,
-  Bay,
-  Blade,
-  FunctionReading,
-  FunctionValue,
-  Observed,
-  Role,
-  Sight,
+import {
+  type AdapterReading,
+  type Bay,
+  type Blade,
+  canonical,
+  type FunctionReading,
+  type FunctionValue,
+  type Latch,
+  type Observed,
+  type Role,
+  type Sight,
+  type Step,
 } from '../../agent/core/blade.ts'
 import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type Decision, decide } from '../../agent/core/decide.ts'
-import { foresee } from '../../agent/core/foresee.ts'
+import { foresee, predict } from '../../agent/core/foresee.ts'
 import type { Profile } from '../../agent/core/profile.ts'
-import { evolve } from '../../agent/core/record.ts'
+import { type BayPlan, planBay } from '../../agent/core/plan.ts'
+import { evolve, type Observation } from '../../agent/core/record.ts'
 import { blank, type State } from '../../agent/core/state.ts'
 
 export const id = <Kind extends string>(text: string) => parseId<Kind>(text) ?? expect.unreachable(`${text} is no id`)
@@ -166,6 +170,15 @@ export function iscsiProfile(name: string): Profile {
   }
 }
 
+/** A chassis with pools, a secret and these profiles defined. */
+export function labWith(profiles: readonly Profile[], board?: string, empty?: readonly Bay[]): Lab {
+  const lab = new Lab(board, empty)
+  for (const pool of pools) lab.do(pool)
+  lab.do({ kind: 'set-secret', secret: id<'Secret'>('chap'), sealed: 'sealed', mark: 'v1' })
+  for (const profile of profiles) lab.do({ kind: 'define-profile', profile })
+  return lab
+}
+
 export const pools: readonly Command[] = [
   {
     kind: 'define-pool',
@@ -216,7 +229,9 @@ export class Lab {
 
   /** The reason of a refusal that leaves nothing changed. */
   refused(command: Command, more: Partial<Envelope> = {}) {
+    const before = canonical(this.state)
     const decision = this.decide(command, more)
+    expect(canonical(this.state)).toBe(before)
     if (decision.is !== 'refused') return expect.unreachable(`accepted: ${JSON.stringify(command)}`)
     return decision.refusals[0]
   }
@@ -232,6 +247,54 @@ export class Lab {
   seat(bay: Bay, change: (sight: Sight) => Sight) {
     const sight = this.observed.bays[bay] ?? expect.unreachable(`no bay ${bay}`)
     this.observed = { ...this.observed, bays: { ...this.observed.bays, [bay]: change(sight) } }
+  }
+
+  /** Changes what is seen of a blade; its slot follows its power. */
+  turn(bay: Bay, change: (blade: Blade) => Blade) {
+    const blade = change(this.blade(bay))
+    this.seat(bay, (sight) => {
+      if (sight.slot === 'unknown' || sight.slot.presence !== 'present') return expect.unreachable()
+      return { ...sight, blade, slot: { ...sight.slot, powerGood: blade.power === 'on' } }
+    })
+  }
+
+  latch(bay: Bay, permit: Latch) {
+    this.seat(bay, (sight) => (sight.slot === 'unknown' ? sight : { ...sight, slot: { ...sight.slot, permit } }))
+  }
+
+  /** The blade's BMC does not answer any more; the backplane still does. */
+  blind(bay: Bay, pending = false) {
+    this.seat(bay, (sight) => ({ ...sight, blade: 'unknown', blind: 'bmc-silent', pending }))
+  }
+
+  /** Pulls what is there, and puts another blade in, or nothing. */
+  swap(bay: Bay, next?: Blade) {
+    this.seat(bay, () => sightOf(next, this.hardware.board.backplane.permitLatch))
+  }
+
+  plan(bay: Bay): BayPlan {
+    return planBay(this.state, bay, this.observed, this.hardware)
+  }
+
+  note(observation: Observation) {
+    this.state = evolve(this.state, { kind: 'observation', observation })
+  }
+
+  /** One step, carried out as it was meant. */
+  obey(step: Step) {
+    this.observed = predict(this.observed, step)
+  }
+
+  /** What a bay waits for, by reason. */
+  waits(bay: Bay): readonly string[] {
+    return this.plan(bay).findings.map(({ reason }) => reason)
+  }
+
+  /** The assigned profile was dressed, armed and verified. */
+  run(profile: Profile, bay: Bay) {
+    this.do({ kind: 'assign', profile: profile.id, to: { bay }, when: 'now', preprovision: false, power: 'on' })
+    this.settle()
+    expect(this.state.bays[bay]?.life).toMatchObject({ came: 'verified', profile: profile.id })
   }
 
   blade(bay: Bay): Blade {

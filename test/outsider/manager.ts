@@ -20,6 +20,8 @@ export interface Manager {
   onReply(heard: (client: string, reply: Reply) => void): void
   /** Resolves when the agent is, or comes, online with another boot id than that. */
   online(otherThan?: string): Promise<Presence>
+  /** Resolves when the broker closed the connection. */
+  readonly lost: Promise<void>
   close(): Promise<void>
 }
 
@@ -45,6 +47,10 @@ export async function openManager(port: number, clientId: string): Promise<Manag
     for (const each of [...listeners]) each(topic.slice(`${chassis}/rsp/`.length), read.value)
   })
   await link.subscribeAsync([`${chassis}/rsp/#`, `${chassis}/presence`], { qos: 1 })
+
+  const lost = new Promise<void>((resolve) => link.once('close', () => resolve()))
+  // The end of the connection is told by `lost`; how it came about is the broker's affair.
+  link.on('error', () => {})
 
   async function publish(topic: string, payload: Uint8Array, retain = false): Promise<void> {
     await link.publishAsync(topic, Buffer.from(payload), { qos: 1, retain })
@@ -74,6 +80,7 @@ export async function openManager(port: number, clientId: string): Promise<Manag
         watchers.add(look)
         look()
       }),
+    lost,
     close: () => link.endAsync(true),
   }
 }

@@ -16,8 +16,8 @@ export const root = fileURLToPath(new URL('../../', import.meta.url))
 export interface StageOptions {
   readonly broker: Broker
   readonly mqtt?: 'auto' | '3' | '5'
-  /** A file of boards/chassis. */
-  readonly board?: string
+  /** Most MiB that the agent's live objects may take; more, and its process ends. Absent: as Node thinks fit. */
+  readonly heapMiB?: number
 }
 
 export interface Stage {
@@ -59,24 +59,24 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'midplane-outsider-'))
   // A copy: a build that runs meanwhile takes dist/ away from under its programs.
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
-  const board = options.board ?? 'hp-c7000'
-  const chassis = await startChassis(folder, board)
+  const chassis = await startChassis(folder)
   const accounts = Object.entries(chassis.at.redfish).map(([bay, url]) => [
     bay,
     { url, user: 'admin', password: 'blade-pw' },
   ])
   writeFileSync(join(folder, 'bmc.json'), JSON.stringify(Object.fromEntries(accounts)))
   const args = [
-    ...['--chassis', 'demo', '--board', board, '--data', join(folder, 'flash'), '--json'],
+    ...['--chassis', 'demo', '--board', 'hp-c7000', '--data', join(folder, 'flash'), '--json'],
     ...['--backplane', chassis.at.backplane.path, '--eeprom', chassis.at.eeprom, '--bmc', join(folder, 'bmc.json')],
     ...['--broker', `mqtt://127.0.0.1:${options.broker.port}`, '--mqtt', options.mqtt ?? 'auto'],
   ]
-  let agent = await startAgent(folder, args)
+  const start = () => startAgent(folder, args, options.heapMiB)
+  let agent = await start()
   return {
     folder,
     agent: () => agent,
     restart: async () => {
-      agent = await startAgent(folder, args)
+      agent = await start()
       return agent
     },
     look: async (what) => (await fetch(`${chassis.at.backDoor}/${what}`)).json(),
@@ -88,15 +88,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   }
 }
 
-async function startChassis(folder: string, board: string): Promise<{ child: ChildProcess; at: Ready }> {
+async function startChassis(folder: string): Promise<{ child: ChildProcess; at: Ready }> {
   const quick = ['--port-base', '0', '--bmc-seconds', '0', '--post-seconds', '0.2', '--shutdown-seconds', '0.2']
-  const { child, said } = launch(folder, 'chassis-sim.cjs', [
-    '--board',
-    board,
-    '--dir',
-    join(folder, 'chassis'),
-    ...quick,
-  ])
+  const { child, said } = launch(folder, ['dist/chassis-sim.cjs', '--dir', join(folder, 'chassis'), ...quick])
   let text = ''
   const at = await new Promise<Ready>((resolve, reject) => {
     child.stdout?.on('data', (piece: Buffer) => {
@@ -108,8 +102,9 @@ async function startChassis(folder: string, board: string): Promise<{ child: Chi
   return { child, at }
 }
 
-async function startAgent(folder: string, args: readonly string[]): Promise<AgentProgram> {
-  const { child, said } = launch(folder, 'agent.cjs', args)
+async function startAgent(folder: string, args: readonly string[], heapMiB: number | undefined): Promise<AgentProgram> {
+  const limits = heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]
+  const { child, said } = launch(folder, [...limits, 'dist/agent.cjs', ...args])
   await new Promise<void>((resolve, reject) => {
     child.stderr?.on('data', () => said().includes(' online at ') && resolve())
     child.once('exit', () => reject(new Error(`the agent ended: ${said()}`)))
@@ -129,8 +124,8 @@ async function startAgent(folder: string, args: readonly string[]): Promise<Agen
   }
 }
 
-function launch(folder: string, program: string, args: readonly string[]) {
-  const child = spawn(process.execPath, [join(folder, 'dist', program), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+function launch(folder: string, args: readonly string[]) {
+  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   child.once('exit', () => running.delete(child))
   let text = ''

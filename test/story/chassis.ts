@@ -15,6 +15,7 @@ export interface ChassisOptions {
   /** Serials and factory addresses follow from it: no two chassis of a stage may have the same. */
   readonly seed?: string
   /** Bays whose BMC is reached through a tap, and who hears it. */
+  readonly postSeconds?: number
   readonly tapped?: { readonly bays: readonly number[]; readonly ears: Ears }
 }
 
@@ -38,7 +39,7 @@ export interface CtlOptions {
   readonly anyChassis?: boolean
 }
 
-/** A blade of this chassis is up so long after power-on, in seconds, and its BMC after AC. */
+/** In seconds: from power-on to the boot, from AC to a BMC that answers, from being asked to having shut down. */
 const times = { post: 1, bmc: 0.5, shutdown: 0.5 }
 
 interface Ready {
@@ -54,7 +55,7 @@ export class Chassis {
   agent: Program | undefined
   readonly #parts: ChassisParts
   readonly #taps: Tap[] = []
-  readonly #clients: Client[] = []
+  readonly #clients = new Map<string, Promise<Client>>()
   #hardware: Program | undefined
   #backDoor: BackDoor | undefined
   #controllers = 1
@@ -76,8 +77,8 @@ export class Chassis {
   }
 
   async switchOn(): Promise<void> {
-    const { seed, tapped } = this.#parts
-    const seconds = Object.entries(times).flatMap(([name, value]) => [`--${name}-seconds`, String(value)])
+    const { seed, tapped, postSeconds: post = times.post } = this.#parts
+    const seconds = Object.entries({ ...times, post }).flatMap(([name, value]) => [`--${name}-seconds`, String(value)])
     const words = ['--dir', join(this.folder, 'hardware'), '--port-base', '0', ...seconds]
     if (seed !== undefined) words.push('--seed', seed)
     this.#hardware = this.#start('chassis-sim', words)
@@ -153,10 +154,12 @@ export class Chassis {
     return JSON.parse(await this.done(`${line} -o json`)) as Value
   }
 
-  /** The client library, for what has to happen at one moment and not some process start later. */
-  async client(name: string): Promise<Client> {
-    const client = await connect({ broker: this.#parts.broker, client: name, chassis: this.id })
-    this.#clients.push(client)
+  /** The client library, for what has to happen at one moment and not some process start later. One for each name. */
+  client(name: string): Promise<Client> {
+    const known = this.#clients.get(name)
+    if (known) return known
+    const client = connect({ broker: this.#parts.broker, client: name, chassis: this.id })
+    this.#clients.set(name, client)
     return client
   }
 
@@ -172,7 +175,7 @@ export class Chassis {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()))
+    await Promise.all([...this.#clients.values()].map(async (client) => (await client).close()))
     await Promise.all([this.agent?.end(), this.#hardware?.end()])
     await Promise.all(this.#taps.map((each) => each.close()))
   }

@@ -4,7 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from '../../agent/ctl/client.ts'
-import type { MoveBody, ShownProfile } from './cast.ts'
+import type { MoveBody } from './cast.ts'
 import type { Chassis } from './chassis.ts'
 import { deedsIn, type Told, tellFirstHalf } from './first-half.ts'
 
@@ -117,7 +117,7 @@ function tellRefusals(told: () => Told): void {
     },
   ]
 
-  test.each(refusals)('$what', async ({ line, stdin, says }) => {
+  test.each(refusals.map((refusal) => [refusal.what, refusal] as const))('%s', async (_, { line, stdin, says }) => {
     const { chassis, addresses } = told()
     const before = await everything(chassis)
     const ran = await chassis.ctl(line, stdin && { stdin: JSON.stringify(stdin(addresses)) })
@@ -157,22 +157,16 @@ async function takeOver(client: Client): Promise<void> {
 
 /** All that a refusal could have changed: what is shown, what is stored byte for byte, and what the hardware did. */
 async function everything(chassis: Chassis): Promise<unknown> {
+  const client = await chassis.client('onlooker')
+  await client.refresh()
+  const { state } = client
+  const { epoch, revision, office, inSync } = state.chassis ?? expect.unreachable('the chassis shows nothing')
   const log = await chassis.backDoor.log()
-  interface Shown {
-    readonly revision: number
-    readonly view: ShownProfile['view']
-  }
-  const shown = async (line: string) =>
-    (await chassis.json<readonly Shown[]>(line)).map(({ revision, view }) => ({ revision, view }))
-  const { view } = await chassis.json<{ readonly view: { readonly epoch: number; readonly office?: object } }>(
-    'describe chassis',
-  )
   return {
-    bays: await shown('get bays'),
-    profiles: await shown('get profiles'),
-    pools: await shown('get pools'),
-    epoch: view.epoch,
-    office: view.office,
+    chassis: { epoch, revision, office, inSync },
+    bays: state.all('bay'),
+    profiles: state.all('profile'),
+    pools: state.all('pool'),
     stored: chassis.stored(),
     deeds: Array.from({ length: 16 }, (_, i) => i + 1).flatMap((bay) => deedsIn(bay, log)).length,
   }

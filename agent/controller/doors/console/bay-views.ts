@@ -11,10 +11,10 @@ export function bays(scene: Scene): readonly string[] {
     [
       { head: 'bay', most: 3, right: true },
       { head: 'blade', most: 19 },
-      { head: 'profile', most: 16 },
+      { head: 'profile', most: 14 },
       { head: 'power', most: 7 },
       { head: 'boots from', most: 12 },
-      { head: 'state', most: 12 },
+      { head: 'state', most: 14 },
     ],
     scene.bays.map((bay) => [
       String(bay.bay),
@@ -37,7 +37,8 @@ export function bay(scene: Scene, number: Bay, all: boolean): readonly string[] 
   return [
     ...wrap(`bay ${number}: ${about}`),
     ...wrap(`profile: ${profile ?? 'none'}   state: ${stateOf(bay)}${bay.inSync ? '' : ', not done yet'}`),
-    ...wrap(`power: ${power}${wanted}${system}   boots from: ${bootOf(scene, bay)}   locate light: ${locate ? 'on' : 'off'}`),
+    ...wrap(`power: ${power}${wanted}${system}   boots from: ${bootOf(scene, bay)}`),
+    ...(locate ? ['locate light: on'] : []),
     ...verified.flatMap((line) => wrap(`  ${printable(line)}`, 79, '    ')),
     ...(functions.length > 0 ? ['', ...addresses(functions, all)] : []),
     ...(findings.length > 0 || bay.inDoubt.length > 0 ? ['', ...reasonsOf(scene, bay)] : []),
@@ -79,7 +80,7 @@ function addresses(functions: readonly FunctionView[], all: boolean): readonly s
 }
 
 function sideBySide(functions: readonly FunctionView[], shown: readonly FunctionView[]): readonly string[] {
-  const row = (name: string, values: readonly string[]) => `${name.padEnd(5)}${values.map((value) => value.padEnd(third)).join('  ')}`.trimEnd()
+  const row = (name: string, values: readonly string[]) => `${name.padEnd(6)}${values.map((value) => value.padEnd(third)).join('  ')}`.trimEnd()
   return [
     row('', ['factory', 'assigned', 'applied']),
     ...functions
@@ -99,7 +100,7 @@ function sideBySide(functions: readonly FunctionView[], shown: readonly Function
 function iqns({ factory, assigned, applied }: FunctionView): readonly string[] {
   const values = { factory: factory.iqn, assigned: assigned?.iqn, applied: applied.iqn }
   if (!Object.values(values).some(Boolean)) return []
-  return Object.entries(values).flatMap(([name, iqn]) => wrap(` IQN ${name} ${iqn ?? '-'}`, 79, '     '))
+  return Object.entries(values).flatMap(([name, iqn]) => wrap(` IQN  ${name.padEnd(8)} ${iqn ?? '-'}`, 79, '               '))
 }
 
 function portLine({ key, role, connection, interconnect, downlink, vlan, maxMbps }: FunctionView): string {
@@ -139,17 +140,21 @@ export function why(scene: Scene, number: Bay): readonly string[] | undefined {
 function reasonsOf(scene: Scene, { bay, findings, inDoubt }: BayView): readonly string[] {
   return [
     ...findings.flatMap((finding) => findingLines(finding, scene.presence.uptimeMs)),
-    ...inDoubt.flatMap(({ profile, quarantined }) => {
-      const what = quarantined ? 'blocked: somebody vouched that it is dark, and that is not proven' : 'it may still be live there'
-      return wrap(`${profile}: ${what}`, 79, '  ').concat(wrap(`  do: pull blade ${bay}, or reseat bay ${bay}`, 79, '      '))
-    }),
+    ...inDoubt.flatMap(({ profile, quarantined }) =>
+      quarantined
+        ? [
+            ...wrap(`blocked: ${profile} may still be live here; somebody vouched that it is dark`, 79, '  '),
+            ...wrap(`  do: pull blade ${bay}, or reseat bay ${bay}`, 79, '      '),
+          ]
+        : wrap(`${profile} leaves this bay; until that is read back it may still be live here`, 79, '  '),
+    ),
   ]
 }
 
-function findingLines({ type, reason, message, remedy, sinceUptimeMs }: Shown, uptimeMs: number): readonly string[] {
+function findingLines({ type, message, remedy, sinceUptimeMs }: Shown, uptimeMs: number): readonly string[] {
   const since = duration(uptimeMs - sinceUptimeMs)
   return [
-    ...wrap(`${type === 'fault' ? 'FAULT' : 'waits'} ${reason}: ${printable(message)} (since ${since})`, 79, '  '),
+    ...wrap(`${type === 'fault' ? 'fault' : 'waits'}: ${printable(message)} (for ${since})`, 79, '  '),
     ...wrap(`  do: ${printable(remedy)}`, 79, '      '),
   ]
 }

@@ -74,8 +74,8 @@ function chassisLine(chassis: ChassisView | undefined): string {
 export function todo({ chassis }: Scene): readonly string[] {
   if (!chassis) return ['bays were not read yet']
   if (chassis.todo.length === 0) return ['nothing needs you']
-  return chassis.todo.flatMap(({ reason, message, remedy }) => [
-    ...wrap(`${reason}: ${printable(message)}`, 79, '  '),
+  return chassis.todo.flatMap(({ message, remedy }) => [
+    ...wrap(printable(message), 79, '  '),
     ...wrap(`  do: ${printable(remedy)}`, 79, '      '),
   ])
 }

@@ -61,7 +61,7 @@ export function stateOf({ presence, phase, profile }: BayView): string {
     case 'present':
       return phaseWords[phase]
     case 'empty':
-      return profile === undefined ? '-' : 'waits for a blade'
+      return profile === undefined ? '-' : 'no blade yet'
     case 'covered':
       return '-'
     case 'unknown':

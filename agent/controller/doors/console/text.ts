@@ -11,16 +11,21 @@ export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, (character) => typographic[character] ?? '?')
 }
 
-/** Lines of at most `width` characters, broken at spaces; what has none is broken where it must. */
+/**
+ * Lines of at most `width` characters, broken at spaces; what has none is broken where it must. The first begins as the
+ * text does, the others with `indent`.
+ */
 export function wrap(text: string, width: number = columns, indent = ''): readonly string[] {
   const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
+  const [begin = ''] = /^ */.exec(text) ?? []
+  let line = begin
+  for (const word of text.slice(begin.length).split(' ')) {
     let rest = word
-    if (line !== '' && line.length + 1 + rest.length > width) {
+    const isNew = line === (lines.length === 0 ? begin : indent)
+    if (!isNew && line.length + 1 + rest.length > width) {
       lines.push(line)
       line = indent
-    } else if (line !== '' && line !== indent) line += ' '
+    } else if (!isNew) line += ' '
     while (line.length + rest.length > width) {
       lines.push(line + rest.slice(0, width - line.length))
       rest = rest.slice(width - line.length)

@@ -164,7 +164,7 @@ export const verbs: readonly Verb[] = [
   {
     verb: 'reseat',
     usage: ['reseat bay 3 [yes]'],
-    says: 'cut the power of a bay and give it back, as if the blade were pulled',
+    says: 'cut the power of a bay and give it back, as if it were pulled',
     more: ['yes          also if the blade is on'],
     example: 'reseat bay 3 yes',
     parse: (words) => {

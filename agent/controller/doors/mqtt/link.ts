@@ -142,6 +142,8 @@ export function openLink(options: LinkOptions, ears: Ears): Link {
     if (ended) return
     const { messageId } = packet
     const held = packet.qos > 0 && messageId !== undefined
+    // The codec reads a missing id as -1, and fails when it is to write that [MQTT-2.3.1-1].
+    if (held && messageId < 1) return stream.cut('the broker sent a message without a packet id')
     const shortenedFrom = held ? shortened.get(messageId) : undefined
     if (held) shortened.delete(messageId)
     const correlation = packet.properties?.correlationData

@@ -142,6 +142,8 @@ export function behavesAsADoor(start: () => Promise<Broker>, version: 4 | 5): vo
     })
 
     async function die(): Promise<void> {
+      // Whatever the door wrote before this answer has reached the broker: a PUBACK too, if there was one.
+      await manager.request({ kind: 'list-reasons' })
       const mark = manager.all.length
       wire.unplug()
       await manager.presence((presence) => !presence.online, mark)

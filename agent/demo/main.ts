@@ -1,0 +1,121 @@
+/**
+ * `npm start`: Midplane on one machine. Puts a broker, a simulated chassis and its controller together, draws the first
+ * screen from what is really there, and hands the terminal over to the controller's console. Whatever ends it, nothing
+ * of it is left running.
+ */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadHardware } from '../boards/load.ts'
+import { version } from '../version.ts'
+import { CanNot } from './can-not.ts'
+import { type Options, readOptions, usage } from './options.ts'
+import { firstScreen } from './screen.ts'
+import { ControllerLine, note, obey, tellNews } from './session.ts'
+import { setStage, type Stage, usualPort } from './stage.ts'
+import { openTerminal, type Terminal } from './terminal.ts'
+
+const here = dirname(fileURLToPath(import.meta.url))
+
+async function run(asked: Options): Promise<void> {
+  const options = { ...asked, headless: asked.headless || !process.stdin.isTTY }
+  const boards = fileURLToPath(new URL(existsSync(`${here}/boards`) ? 'boards/' : '../../boards/', import.meta.url))
+  const loaded = loadHardware(boards, options.board)
+  if (!loaded.ok) throw new CanNot(loaded.say)
+  const { board } = loaded.value
+
+  const halt = new AbortController()
+  let leave = () => {}
+  const left = new Promise<void>((resolve) => {
+    leave = resolve
+  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, leave)
+
+  let terminal: Terminal | undefined
+  const prompt = `${options.chassis}-A# `
+  const line = new ControllerLine(prompt, () => terminal)
+  const shows = process.stdout.isTTY && !options.headless
+  let last = ''
+  const progress = (text: string) => {
+    if (shows && text !== last) process.stdout.write(`\r${text.slice(0, 78).padEnd(78)}\r`)
+    last = text
+  }
+  const say = (text: string) => (terminal ? terminal.say(text) : void process.stdout.write(`${text}\n`))
+  const tell = (text: string) => note(text).forEach(say)
+
+  const setting = setStage(options, here, boards, {
+    progress: (text) => terminal === undefined && progress(text),
+    born: (child) => line.born(child),
+    died: (ended) => (terminal ? line.died(ended) : tell('the controller died; its watchdog starts it again')),
+  })
+  const stage = await Promise.race([setting, left])
+  if (stage === undefined) {
+    // Told to end before it began: what was started meanwhile is ended, too.
+    await setting.then((late) => late.end(), () => {})
+    return
+  }
+  try {
+    progress('')
+    for (const each of options.headless ? headless(options, stage, board.name) : await screen(options, stage, board)) say(each)
+    if (!options.headless) terminal = takeTerminal(prompt, line, stage, leave)
+    const telling = tellNews(stage, tell, halt.signal)
+    await Promise.race([left, stage.broken])
+    halt.abort()
+    await telling
+  } finally {
+    terminal?.close()
+    await stage.end()
+  }
+}
+
+function takeTerminal(prompt: string, line: ControllerLine, stage: Stage, leave: () => void): Terminal {
+  // One line after the other, as on a real line.
+  let turn: Promise<void> = Promise.resolve()
+  const terminal: Terminal = openTerminal(prompt, {
+    line: (text) => {
+      turn = turn.then(() => obey(text, stage, line, terminal))
+      turn.catch(fail)
+    },
+    end: leave,
+  })
+  terminal.ask()
+  return terminal
+}
+
+async function screen(options: Options, { client, hands, broker }: Stage, board: Parameters<typeof firstScreen>[0]['board']): Promise<readonly string[]> {
+  return firstScreen({
+    version,
+    chassis: options.chassis,
+    board,
+    bays: client.state.all('bay'),
+    profiles: client.state.all('profile'),
+    boots: await hands.boots(),
+    port: broker.port,
+    dir: options.dir,
+    usualPort: broker.port === usualPort,
+  })
+}
+
+function headless({ chassis, dir }: Options, { broker, places }: Stage, name: string): readonly string[] {
+  const bays = Object.entries(places.redfish)
+  return [
+    `Midplane ${version}: simulated ${name} '${chassis}', one controller, one broker`,
+    `broker     ${broker.url}  topics midplane/v1/${chassis}/#`,
+    ...(bays[0] ? [`Redfish    bay ${bays[0][0]} at ${bays[0][1]}, ${bays.length} bays`] : []),
+    `back door  ${places.backDoor}`,
+    `state in ${dir}; runs until it is told to end (SIGTERM)`,
+  ]
+}
+
+/** A sentence for what we know; a stack for what we did not expect. */
+function fail(error: unknown): void {
+  process.stderr.write(error instanceof CanNot ? `midplane: ${error.message}\n` : `midplane: ${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+}
+
+const said = readOptions(process.argv.slice(2))
+if ('wrong' in said) {
+  process.stderr.write(`midplane: ${said.wrong}; see npm start -- --help\n`)
+  process.exitCode = 2
+} else if ('say' in said) process.stdout.write(said.say === 'usage' ? usage : `midplane ${version}\n`)
+else run(said.options).then(() => process.exit(0), fail)
