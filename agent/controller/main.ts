@@ -6,6 +6,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../boards/load.ts'
+import type { ClientId } from '../core/addresses.ts'
 import type { State } from '../core/state.ts'
 import type { ControllerView, HealthView, HostHealth } from '../core/views.ts'
 import { version } from '../version.ts'
@@ -15,6 +16,8 @@ import { type Clock, systemClock } from './clock.ts'
 import { type Config, readConfig, usage } from './config.ts'
 import { openDesk } from './desk.ts'
 import { openDiary } from './diary.ts'
+import { openConsole } from './doors/console/console.ts'
+import { serveSerial } from './doors/console/serial.ts'
 import type { Front } from './doors/front.ts'
 import { openMqtt } from './doors/mqtt/mqtt.ts'
 import { SocketBackplane } from './hardware/backplane.ts'
@@ -154,9 +157,14 @@ interface Door {
   close(): Promise<void>
 }
 
-function openDoors({ broker, json }: Config, front: Front, clock: Clock): readonly Door[] {
+function openDoors({ broker, json, console: line, slot }: Config, front: Front, clock: Clock): readonly Door[] {
   const doors: Door[] = []
   if (broker) doors.push(openMqtt({ front, clock, json, log, randomness: Math.random, ...broker }))
+  const about = { front, slot, client: `console-${slot.toLowerCase()}` as ClientId, newRequestId: randomUUID }
+  if (line === 'stdio') {
+    const opened = openConsole({ ...about, input: process.stdin, output: process.stdout, echo: false })
+    doors.push({ close: async () => opened.close() })
+  } else if (line !== 'none') doors.push(serveSerial({ ...about, ...line, clock, log }))
   return doors
 }
 

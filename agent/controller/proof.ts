@@ -138,7 +138,7 @@ function withCopy(found: Found, keys: ReturnType<typeof chassisKeys>, relation: 
   if (isNew(flash)) return { is: 'adopt', copy, keys }
   if (flash.incarnation !== copy.state.incarnation) return hold(otherLife)
   // Another controller led here since: whatever this one noted later, it adopts and never imposes (W13).
-  if (flash.term < 0) return { is: 'adopt', copy, keys }
+  if (flash.term < keys.term) return { is: 'adopt', copy, keys }
   if (relation === 'conflict' || flash.term > keys.term)
     return unproven(flash, 'flash and chassis EEPROM hold different histories, and neither is believed')
   return relation === 'newer' ? { is: 'adopt', copy, keys } : { is: 'go-on' }

@@ -563,15 +563,17 @@ function ended(view: View, life: NonNullable<BayState['life']>): BayPlan {
     findings: [],
   })
   if (own.stopping) return off()
+  // Said after it was last seen to run, or for the server that comes next: the wanted power is not of this life.
+  const said = own.anew || life.profile !== own.intent?.profile
   const latch = slot.permit
   if (latch === 'none') {
     // Such a board can not tell a shut-down from AC loss: it stays off, and says so (W26).
-    return life.came === 'armed' || own.anew ? off() : off({ power: 'off', unexplained: true })
+    return life.came === 'armed' || said ? off() : off({ power: 'off', unexplained: true })
   }
   // Spent for this arming, and AC is present: the blade itself went off.
   const itself = latch.state === 'spent' && latch.n === life.n
   if (!itself) return off()
-  if (life.came !== 'armed') return own.anew ? off() : off({ power: 'off' })
+  if (life.came !== 'armed') return said ? off() : off({ power: 'off' })
   if (own.fault) return off()
   const say = `blade ${bay} went off before its addresses were verified`
   return { phase, note: { saw: 'post-failed', bay, n: life.n, serial: slot.serial, say }, steps: [], findings: [] }

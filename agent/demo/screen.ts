@@ -6,6 +6,7 @@ import { attention } from '../controller/doors/console/scene.ts'
 import type { Bay } from '../core/blade.ts'
 import type { ChassisBoard } from '../core/board.ts'
 import { type Cell, drawElevation, innerWidth } from '../core/elevation.ts'
+import type { Profile } from '../core/profile.ts'
 import type { BayView, ProfileView } from '../core/views.ts'
 import type { BootRecord } from '../sim/log.ts'
 
@@ -137,18 +138,19 @@ function legendOf(shown: Shown): readonly string[] {
 
 /** The profile to follow through the demo: one that boots from storage where there is one; and where it may move. */
 export function cast({ profiles, bays }: Pick<Shown, 'profiles' | 'bays'>): {
-  readonly hero: { readonly id: string; readonly bay: Bay } | undefined
+  readonly hero: { readonly id: string; readonly bay: Bay; readonly hasLun: boolean } | undefined
   readonly spare: Bay | undefined
 } {
   const assigned = profiles.flatMap(({ profile, bay }) => (bay === undefined ? [] : [{ profile, bay }]))
   const storage = ['fc', 'fcoe', 'iscsi']
-  const found = assigned.find(({ profile }) => storage.includes(profile.boot.order[0]?.target ?? '')) ?? assigned[0]
+  const byStorage = ({ profile }: { readonly profile: Profile }) => storage.includes(profile.boot.order[0]?.target ?? '')
+  const found = assigned.find(byStorage) ?? assigned[0]
   if (!found) return { hero: undefined, spare: undefined }
   const product = bays.find(({ bay }) => bay === found.bay)?.product
   const spare = bays.find(
     (view) => view.presence === 'present' && view.profile === undefined && view.power === 'off' && view.product === product,
   )
-  return { hero: { id: found.profile.id, bay: found.bay }, spare: spare?.bay }
+  return { hero: { id: found.profile.id, bay: found.bay, hasLun: byStorage(found) }, spare: spare?.bay }
 }
 
 function toTry(shown: Shown): readonly string[] {
@@ -158,7 +160,7 @@ function toTry(shown: Shown): readonly string[] {
     hero ? line(`show bay ${hero.bay}`, 'MAC and WWPN: factory, assigned, applied') : line('show bays', 'all bays in one table'),
     line('demo kill controller', 'no blade notices; it returns knowing everything'),
     ...(hero && spare !== undefined
-      ? [line(`demo pull blade ${hero.bay}`, `then: move profile ${hero.id} to bay ${spare}  (its LUN boots)`)]
+      ? [line(`demo pull blade ${hero.bay}`, `then: move profile ${fit(hero.id, 12)} to bay ${spare}${hero.hasLun ? '  (its LUN boots)' : ''}`)]
       : []),
     line('help', 'all verbs; Ctrl-D ends the demo'),
   ]

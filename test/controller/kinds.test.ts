@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import type { Bay } from '../../agent/core/blade.ts'
 import { functionsOf, isBare } from '../../agent/core/blade.ts'
 import type { AdapterModel } from '../../agent/core/board.ts'
+import type { Profile } from '../../agent/core/profile.ts'
 import type { BmcRequest } from '../../agent/sim/bmc.ts'
 import { chassisFile, lanesOf } from '../boards/lanes.ts'
 import { wholeName, wholePools, wholeProfile } from '../boards/whole.ts'
@@ -234,18 +235,11 @@ test('an address that somebody else puts on a running blade by its director is a
     { type: 'fault', reason: 'wrong-identity', remedy: `power bay ${from} off` },
   ])
   expect(told(rig, from, before)).toEqual(['write'])
-  const { id: _, ...rest } = profileFor(director)
-  const next = await rig.do({
-    kind: 'define-profile',
-    profile: {
-      ...rest,
-      id: id<'Profile'>('next'),
-      boot: { mode: 'uefi', order: [] },
-      uuid: undefined as never,
-      serial: undefined as never,
-    },
-  })
-  expect(JSON.stringify(next.accepted.given)).not.toContain(stray)
+  const { connections, affinity } = profileFor(director)
+  const next: Profile = { id: id<'Profile'>('next'), connections, boot: { mode: 'uefi', order: [] }, affinity }
+  const { accepted } = await rig.do({ kind: 'define-profile', profile: next })
+  expect(Object.values(accepted.given ?? {}).flatMap(({ mac }) => mac ?? []).length).toBeGreaterThan(0)
+  expect(JSON.stringify(accepted.given)).not.toContain(stray)
 
   await rig.do({ kind: 'power', bay: from, want: 'cycle', stop: 'graceful' })
   await rig.settle()

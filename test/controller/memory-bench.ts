@@ -36,7 +36,7 @@ export async function start(
 /** The same flash after power was away for a moment: what was synced, under a new program. */
 export const again = (medium: MemoryMedium): MemoryMedium => memoryMedium(medium.files())
 /** A small chip, for it is read from end to end at each start. */
-export const newChip = (bytes = new Uint8Array(8192).fill(0xff)): MemoryEeprom =>
+export const newChip = (bytes: Uint8Array = new Uint8Array(8192).fill(0xff)): MemoryEeprom =>
   memoryEeprom({ size: bytes.length, bytes })
 export const sameChip = ({ bytes }: MemoryEeprom): MemoryEeprom => newChip(bytes)
 

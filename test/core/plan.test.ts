@@ -51,7 +51,7 @@ describe('unknown (W2)', () => {
     ['armed', (lab: Lab) => (lab.do(assign(web, 1, 'on')), inPost(lab, 1))],
     ['running', (lab: Lab) => lab.run(web, 1)],
     ['leaving', (lab: Lab) => (lab.run(web, 1), lab.do(leave(web)))],
-    ['idle', (lab: Lab) => lab.do(power(1, 'on'))],
+    ['idle', (lab: Lab) => lab.do(power(1, 'off'))],
   ] as const) {
     test(`while ${phase}, an unanswered command means: permit withdrawn, barrier, and nothing else`, () => {
       const lab = labWith([web])
@@ -379,9 +379,9 @@ describe('running', () => {
     const lab = running()
     lab.do(power(1, 'off'))
     expect(lab.plan(1).steps).toMatchObject([{ action: 'shutdown' }])
+    lab.turn(1, on('os', 500))
     asked(lab, 1, 'shutdown', limits.shutdown)
     expect(lab.plan(1)).toMatchObject({ steps: [], findings: [{ reason: 'stopping' }] })
-    lab.turn(1, on('os', 500))
     asked(lab, 1, 'shutdown', limits.shutdown + 1)
     expect(lab.plan(1)).toMatchObject({ steps: [], findings: [{ reason: 'will-not-stop' }] })
     lab.do(power(1, 'off', 'forced'))
@@ -603,6 +603,7 @@ describe('pulled, swapped, cut (W6, W8)', () => {
     const lab = labWith([other])
     lab.run(other, 1)
     const moved = off(lab.blade(1))
+    lab.blind(2)
     lab.do({ kind: 'move', profile: other.id, to: { bay: 2 }, when: 'next-off', stop: 'no', preprovision: true, force: false, power: 'on' })
     // Bay 2 is looked at first.
     lab.swap(2, moved)
