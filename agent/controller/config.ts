@@ -27,6 +27,8 @@ export interface Config {
   readonly bmc: { readonly [bay: number]: BmcAccount }
   readonly console: 'none' | 'stdio' | { readonly path: string; readonly baud: number }
   readonly slot: 'A' | 'B'
+  /** Somebody says for this one start that flash is right, where nothing proves it (W14). */
+  readonly adopt?: ChassisId
 }
 
 export interface BmcAccount {
@@ -54,9 +56,10 @@ chassis EEPROM, and takes commands over MQTT and a serial line.
   --console stdio|<tty>|none        the technician's line              [none]
   --baud <rate>         of the tty                                     [115200]
   --slot A|B            controller bay                                 [A]
+  --adopt <chassis>     for one start: what is on flash is right, though no EEPROM proves it
   --help, --version
 
-Each option can be given as MIDPLANE_<NAME> in the environment.
+Each option up to --slot can be given as MIDPLANE_<NAME> in the environment; --json there is MIDPLANE_JSON=1.
 `
 
 const options = {
@@ -75,6 +78,7 @@ const options = {
   console: { type: 'string' },
   baud: { type: 'string' },
   slot: { type: 'string' },
+  adopt: { type: 'string' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
 } as const
@@ -87,37 +91,37 @@ export type Asked =
   | { readonly ask: 'complain'; readonly complaints: readonly string[] }
 
 export function readConfig(args: readonly string[], boards: string, env: Environment = process.env): Asked {
-  let values: { readonly [name: string]: string | boolean | undefined }
-  try {
-    values = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values
-  } catch (error) {
-    return { ask: 'complain', complaints: [error instanceof Error ? error.message : String(error)] }
-  }
+  const complaints: string[] = []
+  const values = readArgs(args, complaints)
   if (values.help) return { ask: 'help' }
   if (values.version) return { ask: 'version' }
-  const complaints: string[] = []
-  const text = (name: keyof typeof options): string | undefined => {
-    const value = values[name] ?? env[`MIDPLANE_${name.toUpperCase().replace('-', '_')}`]
+  const text = (name: Option): string | undefined => {
+    const value = values[name] ?? env[`MIDPLANE_${name.toUpperCase().replaceAll('-', '_')}`]
     return typeof value === 'string' && value !== '' ? value : undefined
   }
-  const needed = (name: keyof typeof options): string => {
+  const needed = (name: Option): string => {
     const value = text(name)
     if (value === undefined) complaints.push(`--${name} is missing`)
     return value ?? ''
   }
   const chassisText = needed('chassis')
   const chassis = parseId<'Chassis'>(chassisText)
-  if (chassisText !== '' && !chassis) complaints.push(`--chassis ${chassisText}: ids are [a-z0-9][a-z0-9-]{0,47}`)
+  if (chassisText !== '' && !chassis) complaints.push(`--chassis ${chassisText} is no id: [a-z0-9][a-z0-9-]{0,47}`)
   const board = needed('board')
   const data = needed('data')
   const backplane = needed('backplane')
+  if (/^\d+$/.test(backplane) && !isPort(backplane)) complaints.push(`--backplane ${backplane} is no port: 1 to 65535`)
   const eeprom = text('eeprom')
   const broker = readBroker(text, complaints)
   const bmcFile = text('bmc')
   const bmc = bmcFile === undefined ? {} : readAccounts(bmcFile, complaints)
   const line = readConsole(text, complaints)
   const slot = text('slot') ?? 'A'
-  if (slot !== 'A' && slot !== 'B') complaints.push(`--slot ${slot}: A or B`)
+  if (slot !== 'A' && slot !== 'B') complaints.push(`--slot ${slot} is neither A nor B`)
+  // Not from the environment: it is said for one start, by somebody who looked.
+  const adopt = values.adopt
+  if (adopt !== undefined && adopt !== chassis)
+    complaints.push(`--adopt ${adopt} is not this chassis: name the one that --chassis names`)
   const json = values.json === true || env.MIDPLANE_JSON === '1'
   if (complaints.length > 0 || !chassis) return { ask: 'complain', complaints }
   return {
@@ -134,29 +138,62 @@ export function readConfig(args: readonly string[], boards: string, env: Environ
       slot: slot === 'B' ? 'B' : 'A',
       ...(eeprom !== undefined && { eeprom }),
       ...(broker && { broker }),
+      ...(adopt !== undefined && { adopt: chassis }),
     },
   }
 }
 
-type Text = (name: keyof typeof options) => string | undefined
+type Option = keyof typeof options
+type Text = (name: Option) => string | undefined
+
+/** As far as they can be read; what can not is complained of, in our words and one sentence each. */
+function readArgs(
+  args: readonly string[],
+  complaints: string[],
+): { readonly [name in Option]?: string | true | undefined } {
+  const { tokens } = parseArgs({ args: [...args], options, strict: false, tokens: true })
+  const values: { [name in Option]?: string | true } = {}
+  for (const token of tokens) {
+    if (token.kind !== 'option') {
+      if (token.kind === 'positional') complaints.push(`${token.value} is no option`)
+      continue
+    }
+    const name = Object.keys(options).find((known): known is Option => known === token.name)
+    if (name === undefined) complaints.push(`there is no option ${token.rawName}`)
+    else if (options[name].type === 'boolean') {
+      if (token.value !== undefined) complaints.push(`--${name} takes no value`)
+      values[name] = true
+    } else if (token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-')))
+      complaints.push(`--${name} needs a value`)
+    else values[name] = token.value
+  }
+  return values
+}
+
+const isPort = (text: string) => /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535
+
+/** An address without an account in it: those are printed in logs. */
+function isPlainUrl(text: string, schemes: readonly string[]): boolean {
+  try {
+    const { protocol, hostname, username, password } = new URL(text)
+    return schemes.includes(protocol) && hostname !== '' && username === '' && password === ''
+  } catch {
+    return false
+  }
+}
 
 function readBroker(text: Text, complaints: string[]): Config['broker'] {
   const url = text('broker')
-  if (url === undefined) return undefined
-  if (!/^(mqtt|mqtts|tcp|tls):\/\/[^/]/.test(url))
-    complaints.push(`--broker ${url}: give mqtt://host:port or mqtts://host:port`)
   const version = text('mqtt') ?? 'auto'
-  if (!['auto', '3', '5'].includes(version)) complaints.push(`--mqtt ${version}: auto, 3 or 5`)
+  if (version !== 'auto' && version !== '3' && version !== '5')
+    complaints.push(`--mqtt ${version} is neither auto, 3 nor 5`)
   const username = text('user')
   const file = text('password-file')
-  let password: string | undefined
-  if (file !== undefined) {
-    try {
-      password = readFileSync(file, 'utf8').trim()
-    } catch {
-      complaints.push(`--password-file ${file} can not be read`)
-    }
-  }
+  const password = file === undefined ? undefined : readPassword(file, complaints)
+  if (file !== undefined && username === undefined) complaints.push('--password-file needs --user')
+  if (url === undefined) return undefined
+  if (!isPlainUrl(url, ['mqtt:', 'mqtts:', 'tcp:', 'tls:']))
+    complaints.push('--broker is no mqtt://host:port or mqtts://host:port without an account in it')
   return {
     url,
     version: version === '5' ? 5 : version === '3' ? 4 : 'auto',
@@ -165,34 +202,56 @@ function readBroker(text: Text, complaints: string[]): Config['broker'] {
   }
 }
 
+function readPassword(file: string, complaints: string[]): string | undefined {
+  try {
+    // An editor ends the line; every other space may be meant.
+    const password = readFileSync(file, 'utf8').replace(/\r?\n$/, '')
+    if (password !== '') return password
+    complaints.push(`--password-file ${file} is empty`)
+  } catch {
+    complaints.push(`--password-file ${file} can not be read`)
+  }
+  return undefined
+}
+
 function readAccounts(file: string, complaints: string[]): Config['bmc'] {
+  let content: string
+  try {
+    content = readFileSync(file, 'utf8')
+  } catch {
+    complaints.push(`--bmc ${file} can not be read`)
+    return {}
+  }
   let parsed: unknown
   try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    complaints.push(`--bmc ${file} can not be read: ${error instanceof Error ? error.message : String(error)}`)
+    parsed = JSON.parse(content)
+  } catch {
+    // What JSON.parse says quotes the file, and passwords are in it.
+    complaints.push(`--bmc ${file} is no JSON`)
+    return {}
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    complaints.push(`--bmc ${file} is no table of bays: {"1": {"url", "user", "password"}, …}`)
     return {}
   }
   const accounts: { [bay: number]: BmcAccount } = {}
-  for (const [bay, account] of Object.entries(typeof parsed === 'object' && parsed !== null ? parsed : {})) {
+  for (const [bay, account] of Object.entries(parsed as { readonly [bay: string]: unknown })) {
     const { url, user, password } = (account ?? {}) as { readonly [name: string]: unknown }
-    if (
-      !/^[1-9]\d*$/.test(bay) ||
-      typeof url !== 'string' ||
-      typeof user !== 'string' ||
-      typeof password !== 'string'
-    ) {
+    if (!/^[1-9]\d{0,3}$/.test(bay)) complaints.push(`--bmc ${file}: ${bay} is no bay`)
+    else if (typeof url !== 'string' || typeof user !== 'string' || typeof password !== 'string')
       complaints.push(`--bmc ${file}: bay ${bay} needs url, user and password`)
-    } else accounts[Number(bay)] = { url, user, password }
+    else if (!isPlainUrl(url, ['http:', 'https:']))
+      complaints.push(`--bmc ${file}: the url of bay ${bay} is no http://host:port without an account in it`)
+    else accounts[Number(bay)] = { url, user, password }
   }
   return accounts
 }
 
 function readConsole(text: Text, complaints: string[]): Config['console'] {
   const line = text('console') ?? 'none'
-  if (line === 'none' || line === 'stdio') return line
-  const baud = Number(text('baud') ?? '115200')
-  if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000)
-    complaints.push(`--baud ${text('baud')}: 300 to 4000000`)
-  return { path: line, baud }
+  const rate = text('baud') ?? '115200'
+  const baud = Number(rate)
+  if (!/^\d+$/.test(rate) || baud < 300 || baud > 4_000_000)
+    complaints.push(`--baud ${rate} is no rate: 300 to 4000000`)
+  return line === 'none' || line === 'stdio' ? line : { path: line, baud }
 }

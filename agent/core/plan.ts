@@ -695,7 +695,7 @@ function elsewhere(state: State, own: BayState, slot: Present | undefined, obser
       kept
         ? find(
             'in-doubt-elsewhere',
-            `blade ${serial}, last in bay ${bay}, keeps storage names of ${profile}`,
+            `blade ${serial}, last in bay ${bay}, keeps names of ${profile}`,
             'put that blade into any bay here, so that it can be cleared',
           )
         : find('in-doubt-elsewhere', `${profile} may still be live in bay ${bay}`, `power bay ${bay} off`),

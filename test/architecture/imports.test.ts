@@ -24,7 +24,8 @@ const design: Rules = {
     // The controller: main → agent, doors, pair, firmware → store, hardware → ground.
     'controller/main': ['controller', ...ground],
     // Around the agent, put together by main: its memory, what it shows and tells, and what the doors get of it.
-    'controller/memory': ['controller/agent', 'controller/tend', ...below],
+    'controller/memory': ['controller/agent', 'controller/tend', 'controller/proof', ...below],
+    'controller/proof': below,
     'controller/tend': below,
     'controller/showing': ['controller/agent', ...below],
     'controller/diary': ['controller/agent', ...below],

@@ -194,30 +194,37 @@ test('an override that nothing in the profile could boot is refused', async () =
 
 // ── When next off ───────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a profile for a running blade waits until that blade is next off, and is worn from its next start on', async () => {
-  const rig = await defined()
-  await rig.do(power('on'))
-  await rig.settle()
-  const before = rig.log.length
-  await rig.do({ kind: 'assign', profile: web, ...into(3, 'next-off') })
-  await rig.clock.advance(60_000)
-  expect(reasonsOf(rig, 3)).toEqual(['waits-for-off'])
-  rig.host.perform({ do: 'system', bay: 3, does: 'reboot' })
-  for (let i = 0; i < 40; i++) {
-    await rig.clock.advance(500)
+test.each([
+  ['starts again by itself as that server', 'on'],
+  ['stays off, dressed, where the word for that server was off', 'off'],
+] as const)(
+  'a blade that runs with a profile waiting is left alone, and once it has shut down it %s',
+  async (_, wanted) => {
+    const rig = await defined()
+    await rig.do(power('on'))
+    await rig.settle()
+    const before = rig.log.length
+    await rig.do({ kind: 'assign', profile: web, ...into(3, 'next-off'), power: wanted })
+    await rig.clock.advance(60_000)
     expect(reasonsOf(rig, 3)).toContain('waits-for-off')
-  }
-  expect(rig.log.slice(before).filter(({ kind }) => kind === 'command' || kind === 'power')).toEqual([])
-  rig.host.perform({ do: 'system', bay: 3, does: 'shutdown' })
-  await rig.clock.advance(30_000)
-  await rig.settle()
-  // Its own system shut it down: that is the wanted power from then on (W26), and it is dressed meanwhile.
-  expect(rig.agent.now().state.bays[3]?.power).toBe('off')
-  await rig.do(power('on'))
-  await rig.settle()
-  expect(wore(rig, 3)).toEqual([false, false, true])
-  rig.noWrongBoots(['web-01'])
-})
+    rig.host.perform({ do: 'system', bay: 3, does: 'reboot' })
+    for (let i = 0; i < 40; i++) {
+      await rig.clock.advance(500)
+      expect(reasonsOf(rig, 3)).toContain('waits-for-off')
+    }
+    expect(rig.log.slice(before).filter(({ kind }) => kind === 'command' || kind === 'power')).toEqual([])
+    rig.host.perform({ do: 'system', bay: 3, does: 'shutdown' })
+    await rig.clock.advance(30_000)
+    await rig.settle()
+    // What shut down was the blade as it was before; the wanted power is the coming server's (W26).
+    expect(rig.agent.now().state.bays[3]?.power).toBe(wanted)
+    expect(wore(rig, 3)).toEqual(wanted === 'on' ? [false, false, true] : [false, false])
+    await rig.do(power('on'))
+    await rig.settle()
+    expect(wore(rig, 3)).toEqual([false, false, true])
+    rig.noWrongBoots(['web-01'])
+  },
+)
 
 test('a power cycle takes a waiting profile along', async () => {
   const rig = await defined()

@@ -15,6 +15,7 @@ import {
   type SealedSecret,
   type State,
 } from '../../core/state.ts'
+import { isCount } from './copies.ts'
 
 /** Written once in the life of a chassis. */
 type Life = Pick<State, 'format' | 'chassis' | 'board' | 'incarnation'>
@@ -68,10 +69,14 @@ export function restore(map: ReadonlyMap<string, string>): State | undefined {
         .map(([key, text]) => [key.slice(kind.length + 1), JSON.parse(text) as Value] as const)
     const { format, chassis, board, incarnation } = one<Life>('life')
     if (format !== 1) return undefined
+    const authority = one<Authority>('authority')
+    const revision = one<number>('revision')
+    const { term, epoch, floor } = authority
+    if (![revision, term, epoch, floor].every(isCount)) return undefined
     const state: State = {
       ...blank(chassis as ChassisId, board, incarnation),
-      ...one<Authority>('authority'),
-      revision: one<number>('revision'),
+      ...authority,
+      revision,
       profiles: Object.fromEntries(all<Held>('profile')),
       pools: Object.fromEntries(all<Pool>('pool')),
       secrets: Object.fromEntries(all<SealedSecret>('secret')),

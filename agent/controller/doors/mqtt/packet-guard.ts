@@ -26,9 +26,6 @@ export interface PacketGuard {
   pass(chunk: Uint8Array): Passed
 }
 
-/** No topic of ours comes near; the protocol allows 65,535 bytes. */
-const longestTopic = 1024
-
 const expected: readonly number[] = Object.values(packetType)
 
 function isExpected(header: FixedHeader): boolean {
@@ -43,6 +40,12 @@ type At =
   | { readonly at: 'start'; readonly header: FixedHeader; readonly start: number[] }
   | { readonly at: 'skip'; readonly left: number }
 
+/**
+ * Where the topic ends, from its length in the first two bytes. However long it is, it stands in what is passed on: the
+ * protocol allows it 65,535 bytes, and who publishes may choose them.
+ */
+const topicEnd = ([high, low]: readonly number[]): number => 2 + (high ?? 0) * 256 + (low ?? 0)
+
 export function packetGuard({ limit, version, onShortened }: GuardOptions): PacketGuard {
   const reader = new HeaderReader()
   let at: At = { at: 'header' }
@@ -51,11 +54,9 @@ export function packetGuard({ limit, version, onShortened }: GuardOptions): Pack
   function shorten(header: FixedHeader, start: readonly number[]): number[] | undefined {
     const qos = qosOf(header)
     const { first, length } = header
-    const [high, low] = start
-    if (high === undefined || low === undefined) return undefined
-    const topicEnd = 2 + high * 256 + low
-    const [idHigh, idLow] = start.slice(topicEnd)
-    if (qos === 0 ? start.length < topicEnd : idLow === undefined) return undefined
+    if (start.length < 2) return undefined
+    const [idHigh, idLow] = start.slice(topicEnd(start))
+    if (qos === 0 ? start.length < topicEnd(start) : idLow === undefined) return undefined
     const id = qos === 0 ? undefined : (idHigh ?? 0) * 256 + (idLow ?? 0)
     onShortened({ id, length })
     if (id === undefined) return []
@@ -85,8 +86,8 @@ export function packetGuard({ limit, version, onShortened }: GuardOptions): Pack
         case 'start': {
           const { header, start }: Extract<At, { at: 'start' }> = at
           start.push(chunk[i++] ?? 0)
-          if (start.length === 2 && (start[0] ?? 0) * 256 + (start[1] ?? 0) > longestTopic)
-            return passed(`a packet of ${header.length} bytes with a topic above ${longestTopic}`)
+          if (start.length === 2 && topicEnd(start) + (qosOf(header) === 0 ? 0 : 2) > header.length)
+            return passed(`a packet of ${header.length} bytes with a longer topic`)
           const short = shorten(header, start)
           if (short === undefined) break
           out.push(Uint8Array.from(short))

@@ -22,7 +22,6 @@ function expected(packets: readonly Packet[], version: 4 | 5): { bytes: Uint8Arr
     else if (packet.first >> 4 !== 3) return { bytes: Buffer.concat(out), cut: true }
     else {
       const topic = (packet.body[0] ?? 0) * 256 + (packet.body[1] ?? 0)
-      if (topic > 1024) return { bytes: Buffer.concat(out), cut: true }
       if (packet.first & 6) {
         const start = packet.body.subarray(0, 2 + topic + 2)
         out.push(encode({ first: packet.first, body: Uint8Array.from(version === 5 ? [...start, 0] : start) }))
@@ -121,15 +120,27 @@ describe('the packet guard', () => {
     expect(Buffer.from(guard.pass(encode(puback(7))).bytes).equals(encode(puback(7)))).toBe(true)
   })
 
+  test('a message under the longest topic that there is loses its payload like any other', () => {
+    const told: unknown[] = []
+    const guard = packetGuard({ limit: 100_000, version: 4, onShortened: (packet) => told.push(packet) })
+    const topic = 'm'.repeat(65_535)
+    const whole = publish(topic, new Uint8Array(200_000), { id: 513 })
+    const { bytes, cut } = guard.pass(Buffer.concat([encode(whole), encode(puback(7))]))
+    expect(cut).toBeUndefined()
+    const short = publish(topic, new Uint8Array(), { id: 513 })
+    expect(Buffer.from(bytes).equals(Buffer.concat([encode(short), encode(puback(7))]))).toBe(true)
+    expect(told).toEqual([{ id: 513, length: whole.body.length }])
+  })
+
   test.each([
     ['a SUBACK that claims 256 MiB', [0x90, 0xff, 0xff, 0xff, 0x7f], 'a packet of type 9 that claims 268435455 bytes'],
     ['a PUBREL, which is of QoS 2', [0x62, 2, 0, 1], 'a packet that begins with 0x62'],
     ['a message of QoS 2', [0x34, 5, 0, 1, 97, 0, 1], 'a packet that begins with 0x34'],
     ['a length of five bytes', [0x30, 0x80, 0x80, 0x80, 0x80], 'a packet whose length has more than four bytes'],
     [
-      'a topic of 65,535 bytes',
-      [0x32, 0xff, 0xff, 0x0f, 0xff, 0xff],
-      'a packet of 262143 bytes with a topic above 1024',
+      'a topic that does not fit into its packet',
+      [0x32, 0xff, 0xff, 0x03, 0xff, 0xfc],
+      'a packet of 65535 bytes with a longer topic',
     ],
   ])('%s is cut before anything of it is passed on', (_, bytes, why) => {
     const guard = packetGuard({ limit, version: 4, onShortened: () => {} })
