@@ -26,6 +26,8 @@ export interface Memory {
    * (W10); otherwise on flash alone. Rejects with NotStored when it is not durable.
    */
   append(record: StoreRecord, everywhere: boolean): Promise<readonly Copy[]>
+  /** Where everything that is durable stands now. */
+  copies(): readonly Copy[]
   /** Whether the chassis EEPROM could hold this state. */
   fits(state: State): boolean
   /** Why nothing can be stored, when that is so. */
@@ -80,6 +82,9 @@ export interface Now {
   readonly chassisSerial: string
 }
 
+/** Characters of one record as JSON, well below what one frame of the journal takes. */
+const longestRecord = 192 * 1024
+
 export function startAgent(parts: Parts): Agent {
   const { memory, hardware, driver, backplane, clock, bootId, listener } = parts
 
@@ -121,6 +126,9 @@ export function startAgent(parts: Parts): Agent {
         return repeat(envelope, decision)
       case 'accepted': {
         const next = evolve(base, decision.record)
+        if (JSON.stringify(decision.record).length > longestRecord) {
+          return reply(envelope, refusedWith(refuse('too-large', 'this is more than one record can hold; split it')))
+        }
         if (!memory.fits(next)) {
           return reply(
             envelope,
@@ -157,7 +165,8 @@ export function startAgent(parts: Parts): Agent {
     } catch (error) {
       return reply(envelope, refusedWith(unstored(error)))
     }
-    const outcome: Outcome = { kind: 'accepted', accepted: answer.accepted, copies: ['flash'], singleCopy: false }
+    const copies = memory.copies()
+    const outcome: Outcome = { kind: 'accepted', accepted: answer.accepted, copies, singleCopy: copies.length < 2 }
     return { ...reply(envelope, outcome), replayed: true }
   }
 
@@ -212,6 +221,7 @@ export function startAgent(parts: Parts): Agent {
 
   function recover(durable: State): void {
     recoveries++
+    lastAppend = Promise.resolve()
     state = durable
     head = durable
     listener.changed()
@@ -249,5 +259,5 @@ function unstored(error: unknown): Refusal {
   if (!(error instanceof NotStored)) throw error
   return error.readOnly
     ? refuse('store-read-only', `nothing can be stored: ${error.message}`)
-    : refuse('busy', `it was not stored: ${error.message}; send it again`)
+    : refuse('busy', `it may not have been stored: ${error.message}; send the same request again`)
 }

@@ -40,8 +40,13 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
   async function submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply> {
     if (command.kind === 'invalid') return refused(envelope.request, agent.judge(envelope) ?? command.refusal)
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
-    if (!sealer)
-      return refused(envelope.request, refuse('eeprom-unreadable', 'there is no chassis key to seal a secret under'))
+    if (!sealer) {
+      const none = refuse(
+        'eeprom-unreadable',
+        'there is no chassis key to seal a secret under; cure the chassis EEPROM',
+      )
+      return refused(envelope.request, agent.judge(envelope) ?? none)
+    }
     const { secret, value } = command
     return agent.submit({ kind: 'set-secret', secret, ...sealer.seal(secret, value) }, envelope)
   }

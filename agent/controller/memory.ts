@@ -202,6 +202,7 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     state,
     chassisKey: typeof keys === 'object' ? Buffer.from(keys.key, 'hex') : undefined,
     readOnly: () => held ?? store.readOnly,
+    copies: () => copies,
     fits: (next) => {
       const room = store.room(next)
       if (room === undefined || room.pages + headroomPages * Object.keys(next.bays).length <= room.of) return true

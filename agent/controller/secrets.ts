@@ -33,10 +33,11 @@ export function sealer(chassisKey: Uint8Array): Sealer {
     },
     unseal: (id, sealed) => {
       const bytes = Buffer.from(sealed, 'base64')
-      if (bytes.length < nonceBytes + tagBytes) return undefined
+      // Base64 is read leniently; what is not as it was written was tampered with.
+      if (bytes.length < nonceBytes + tagBytes || bytes.toString('base64') !== sealed) return undefined
       const nonce = bytes.subarray(0, nonceBytes)
-      const decipher = createDecipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(id))
-      decipher.setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
+      const decipher = createDecipheriv('aes-256-gcm', sealing, nonce, { authTagLength: tagBytes })
+      decipher.setAAD(Buffer.from(id)).setAuthTag(bytes.subarray(nonceBytes, nonceBytes + tagBytes))
       try {
         return Buffer.concat([decipher.update(bytes.subarray(nonceBytes + tagBytes)), decipher.final()]).toString(
           'utf8',

@@ -3,7 +3,6 @@
  * published anew. Changes are gathered for a moment and compared with what was shown last, so that a storm of looks at
  * hardware makes no storm of messages; `chassis` comes last and names the version of every part.
  */
-
 import type { Serial } from '../core/addresses.ts'
 import type { Bay } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
@@ -31,14 +30,20 @@ export interface Showing {
   stop(): void
 }
 
+/** Long enough that a round of looks at all bays is told once, short enough that nobody waits for it. */
 const gatherMs = 20
+
+type News = PartState | { readonly removed: string }
 
 export function startShowing({ clock, hardware, now, controller, health }: Sources): Showing {
   const shown = new Map<string, PartState>()
   const texts = new Map<string, string>()
-  const listeners = new Set<(part: PartState | { readonly removed: string }) => void>()
+  /** Of parts that are gone, too: one that comes back must not look older than it was. */
+  const versions = new Map<string, number>()
+  const listeners = new Set<(news: News) => void>()
   const since = new Map<string, number>()
   let timer: (() => void) | undefined
+  let stopped = false
 
   /** When a finding was first there; it is forgotten with the finding. */
   function firstSeen(plans: Now['plans']): (bay: Bay, reason: Reason) => number {
@@ -51,6 +56,7 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
   }
 
   function refresh(): void {
+    timer?.()
     timer = undefined
     const { state, observed, plans, chassisSerial } = now()
     const reporting: Reporting = { state, observed, plans, hardware, since: firstSeen(plans) }
@@ -67,38 +73,49 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
     const healthView = health()
     if (healthView) parts.push({ part: 'health', view: healthView })
     const names = new Set(parts.map(partName))
-    for (const name of shown.keys()) {
-      if (names.has(name) || name === 'chassis') continue
+    const gone = [...shown.keys()].filter((name) => !names.has(name) && name !== 'chassis')
+    for (const name of gone) {
       shown.delete(name)
       texts.delete(name)
-      for (const heard of listeners) heard({ removed: name })
     }
-    for (const part of parts) publish(part, state)
-    const versions = Object.fromEntries(
+    const news: News[] = gone.map((removed) => ({ removed }))
+    for (const part of parts) news.push(...show(part, state))
+    const listed = Object.fromEntries(
       [...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version]),
     )
-    publish({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, versions) }, state)
+    news.push(...show({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, listed) }, state))
+    // Told last: whoever hears of one part and asks for another finds what goes with it.
+    for (const each of news) for (const heard of listeners) heard(each)
   }
 
-  function publish(part: Part, { revision, incarnation, term }: Now['state']): void {
+  /** What there is to tell of it: nothing, where it looks as before. */
+  function show(part: Part, { revision, incarnation, term }: Now['state']): readonly PartState[] {
     const name = partName(part)
     const before = shown.get(name)
     const text = compared(part)
     // A bay or a profile that stayed the same through a revision was still judged at it: done is said by revision.
     const judged = part.part === 'bay' || part.part === 'profile' || part.part === 'chassis'
-    if (before && texts.get(name) === text && !(judged && before.revision !== revision)) return
-    const state: PartState = { revision, version: (before?.version ?? 0) + 1, incarnation, term, part }
+    const same = before?.incarnation === incarnation && before.term === term && texts.get(name) === text
+    if (before && same && !(judged && before.revision !== revision)) {
+      // Figures that are not compared are still shown as they are now to whoever asks.
+      shown.set(name, { ...before, part })
+      return []
+    }
+    const version = (versions.get(name) ?? 0) + 1
+    const state: PartState = { revision, version, incarnation, term, part }
+    versions.set(name, version)
     shown.set(name, state)
     texts.set(name, text)
-    for (const heard of listeners) heard(state)
+    return [state]
   }
 
   return {
     changed: () => {
-      timer ??= clock.after(gatherMs, refresh)
+      if (!stopped) timer ??= clock.after(gatherMs, refresh)
     },
     parts: () => {
-      if (shown.size === 0) refresh()
+      // Who asks sees what was answered before, not what a gathering of changes still holds back.
+      refresh()
       const all = [...shown.values()]
       const chassis = all.filter(({ part }) => part.part === 'chassis')
       return [...all.filter(({ part }) => part.part !== 'chassis'), ...chassis]
@@ -107,7 +124,11 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
       listeners.add(heard)
       return () => listeners.delete(heard)
     },
-    stop: () => timer?.(),
+    stop: () => {
+      stopped = true
+      timer?.()
+      timer = undefined
+    },
   }
 }
 

@@ -243,14 +243,31 @@ export function startWork(parts: WorkParts): Work {
   }
 
   async function note(bay: Bay, observation: Observation, next: Step | undefined): Promise<number> {
-    // Read again under what is durable now: a command may have come in since.
+    // A command for this bay that is becoming durable is waited for: its records come before this note, and the note
+    // would be judged on less than it lands on.
+    if (core.isChanging(bay)) {
+      await core.settled()
+      return 0
+    }
     const still = planBay(core.state(), bay, observed, hardware)
     if (canonical(still.note) !== canonical(observation)) return 0
-    touchOf(bay).sending = observation.saw === 'sent' && next !== undefined
+    const touch = touchOf(bay)
+    touch.sending = observation.saw === 'sent' && next !== undefined
+    // What was written counts for one arming only (W16), and a power request for the blade that it was made of.
+    if (observation.saw === 'off' || observation.saw === 'left') Object.assign(touch, { power: undefined, secrets: [] })
     await core.commit({ kind: 'observation', observation }, everywhere(observation))
     // Not if a command for this bay came in while the note became durable.
-    if (!next || core.isChanging(bay)) return 0
+    if (!next || core.isChanging(bay) || !(await standsStill(bay))) return 0
     return (await take(next)) ? 0 : backOff(touchOf(bay))
+  }
+
+  /** A flash may stall for long: the bay must still look as it did when the note was judged. */
+  async function standsStill(bay: Bay): Promise<boolean> {
+    const touch = touchOf(bay)
+    const { slot } = await within(clock, pace.patience, halt.signal, (signal) =>
+      glance(bay, backplane, touch.blind ?? 'bmc-silent', signal),
+    )
+    return canonical(slot) === canonical(observed.bays[bay]?.slot)
   }
 
   async function act(bay: Bay, touch: Touch, plan: BayPlan): Promise<number> {

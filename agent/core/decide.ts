@@ -23,11 +23,11 @@ import {
   bayState,
   type Doubt,
   firstToken,
-  sameDoubt,
   type Held,
   type Intent,
   type State,
   type StoredAnswer,
+  sameDoubt,
   secretsOf,
 } from './state.ts'
 

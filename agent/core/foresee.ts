@@ -2,10 +2,10 @@
  * What would happen: the steps of a dry run are those later done, because they come from the same `plan`, walked
  * forward over hardware that obeys. Each step's nominal effect on a look stands here, and nowhere else.
  */
-import type { Bay, Blade, FunctionReading, Observed, Sight, Slot, Step } from './blade.ts'
+import type { Bay, Blade, FunctionReading, Observed, PowerAction, Sight, Slot, Step } from './blade.ts'
 import type { Hardware } from './board.ts'
 import { type BayPlan, plan, planBay } from './plan.ts'
-import type { Finding } from './reasons.ts'
+import { type Finding, find } from './reasons.ts'
 import { evolve, type Observation } from './record.ts'
 import type { State } from './state.ts'
 
@@ -37,18 +37,32 @@ export function foresee(state: State, observed: Observed, hardware: Hardware): F
     if (busy.note) {
       notes.push(busy.note)
       state = evolve(state, { kind: 'observation', observation: busy.note })
+      observed = forget(observed, busy.note)
     }
     for (const step of due) {
       steps.push(step)
       observed = predict(observed, step)
     }
   }
-  throw new Error(
-    `no end of steps in sight: ${steps
-      .slice(-6)
-      .map(({ kind, bay }) => `${kind} ${bay}`)
-      .join(', ')}`,
-  )
+  // Two rules that undo each other would be a mistake of ours; a dry run tells it and stops nothing.
+  const last = [...new Set(steps.slice(-6).map(({ kind, bay }) => `${kind} ${bay}`))].join(', ')
+  const bay = steps.at(-1)?.bay ?? 0
+  return {
+    steps,
+    notes,
+    findings: [{ bay, finding: find('not-taken', `no end of steps in sight (${last})`) }],
+    state,
+    observed,
+  }
+}
+
+/** With an arming ends what was asked of the blade and written for it (W16). */
+function forget(observed: Observed, note: Observation): Observed {
+  if (note.saw !== 'off' && note.saw !== 'left') return observed
+  const sight = observed.bays[note.bay]
+  if (!sight) return observed
+  const { power: _, ...asked } = sight.asked
+  return { ...observed, bays: { ...observed.bays, [note.bay]: { ...sight, asked: { ...asked, secrets: [] } } } }
 }
 
 function firstBusy(state: State, observed: Observed, hardware: Hardware): BayPlan | undefined {
@@ -67,7 +81,7 @@ export function predict(observed: Observed, step: Step): Observed {
 }
 
 function after(sight: Sight, step: Step): Sight {
-  const { slot, blade } = sight
+  const { slot } = sight
   if (slot === 'unknown') return sight
   switch (step.kind) {
     case 'locate':
@@ -105,19 +119,26 @@ function after(sight: Sight, step: Step): Sight {
         }),
       )
     }
-    case 'power':
-      switch (step.action) {
-        case 'on':
-          return blade === 'unknown' || blade === 'empty' ? sight : started(sight)
-        case 'off':
-        case 'shutdown':
-          return withBlade(
-            { ...sight, slot: slot.presence === 'present' ? { ...slot, powerGood: false } : slot },
-            (it) => ({ ...it, power: 'off', stage: 'off', stageSeconds: 0 }),
-          )
-        case 'reset':
-          return withBlade(sight, (it) => booted(it))
-      }
+    case 'power': {
+      const told = { ...sight, asked: { ...sight.asked, power: { action: step.action, secondsAgo: 0 } } }
+      return powered(told, step.action)
+    }
+  }
+}
+
+function powered(sight: Sight, action: PowerAction): Sight {
+  const { slot, blade } = sight
+  if (slot === 'unknown') return sight
+  switch (action) {
+    case 'on':
+      return blade === 'unknown' || blade === 'empty' ? sight : started(sight)
+    case 'off':
+    case 'shutdown': {
+      const dark = slot.presence === 'present' ? { ...slot, powerGood: false } : slot
+      return withBlade({ ...sight, slot: dark }, (it) => ({ ...it, power: 'off', stage: 'off', stageSeconds: 0 }))
+    }
+    case 'reset':
+      return withBlade(sight, (it) => booted(it))
   }
 }
 

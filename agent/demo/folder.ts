@@ -3,7 +3,7 @@
  * the logs. Only what the demo itself made is ever removed, and only one demo at a time works in it.
  */
 import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { CanNot } from './can-not.ts'
 
 export interface Folder {
@@ -25,7 +25,7 @@ export function openFolder(dir: string, chassis: string, fresh: boolean): Folder
   const lock = at('running')
   const parts = { chassis: at('chassis'), flash: at('controller-a'), accounts: at('bmc.json'), agentLog: at('controller-a.log'), simulatorLog: at('chassis.log') }
   try {
-    mkdirSync(place, { recursive: true })
+    makeFolder(resolve(place))
     accessSync(place, constants.W_OK)
     takeLock(lock, place)
     if (fresh) for (const path of Object.values(parts)) rmSync(path, { recursive: true, force: true })
@@ -36,6 +36,22 @@ export function openFolder(dir: string, chassis: string, fresh: boolean): Folder
     throw new CanNot(`the folder ${dir} can not be written (${why}); name another with --dir`)
   }
   return { ...parts, release: () => rmSync(lock, { force: true }) }
+}
+
+/** Step by step: where the system lets nobody make folders, Node 20's own recursive way goes round for ever. */
+function makeFolder(path: string): void {
+  const make = (): string | undefined => {
+    try {
+      mkdirSync(path)
+      return undefined
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EEXIST')) return error.code
+      throw error
+    }
+  }
+  if (make() !== 'ENOENT' || dirname(path) === path) return
+  makeFolder(dirname(path))
+  mkdirSync(path)
 }
 
 function takeLock(lock: string, place: string): void {

@@ -20,6 +20,7 @@ test('a record that is durable sooner than one before it waits for that: nothing
     memory: {
       append: (_, everywhere) =>
         everywhere ? new Promise((resolve) => release.push(resolve)) : Promise.resolve<readonly Copy[]>(['flash']),
+      copies: () => ['flash', 'eeprom'],
       fits: () => true,
       readOnly: () => undefined,
     },

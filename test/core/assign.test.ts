@@ -42,7 +42,9 @@ test('parallel requests for any bay get different ones: the lowest that is off, 
   lab.do({ kind: 'power', bay: 1, want: 'on', stop: 'graceful' })
   lab.settle()
   const any = { to: { any: {} }, when: 'now', preprovision: false } as const
-  const bays = ['web-01', 'web-02', 'web-03'].map((name) => lab.do({ kind: 'assign', profile: id<'Profile'>(name), ...any }).bay)
+  const bays = ['web-01', 'web-02', 'web-03'].map(
+    (name) => lab.do({ kind: 'assign', profile: id<'Profile'>(name), ...any }).bay,
+  )
   expect(bays).toEqual([2, 3, 4])
 })
 
@@ -110,7 +112,9 @@ test('unassign leaves the bay off and bare, and the profile free for another bay
 test('unassign on the next off leaves the server running, and does not start the bay bare afterwards', () => {
   const lab = start()
   lab.run(sanProfile('web-01'), 3)
-  expect(lab.refused({ kind: 'unassign', profile: web, when: 'now', stop: 'no', force: false }).reason).toBe('blade-powered')
+  expect(lab.refused({ kind: 'unassign', profile: web, when: 'now', stop: 'no', force: false }).reason).toBe(
+    'blade-powered',
+  )
   lab.do({ kind: 'unassign', profile: web, when: 'next-off', stop: 'no', force: false })
   lab.settle()
   expect(lab.waits(3)).toEqual(['blade-is-on'])

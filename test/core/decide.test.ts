@@ -12,10 +12,21 @@ import { blade, id, iscsiProfile, type Lab, labWith, lanProfile, sanProfile } fr
 const [web, other] = [sanProfile('web-01'), lanProfile('other')]
 const to = (bay: number) => ({ to: { bay }, when: 'now', preprovision: false }) as const
 const assign = (profile: Profile, bay: number): Command => ({ kind: 'assign', profile: profile.id, ...to(bay) })
-const unassign = (profile: Profile): Command => ({ kind: 'unassign', profile: profile.id, when: 'now', stop: 'no', force: false })
+const unassign = (profile: Profile): Command => ({
+  kind: 'unassign',
+  profile: profile.id,
+  when: 'now',
+  stop: 'no',
+  force: false,
+})
 const force = (profile: Profile): Command => ({ ...unassign(profile), kind: 'unassign', force: true }) as Command
 const define = (profile: Profile): Command => ({ kind: 'define-profile', profile })
-const power = (bay: number, want: 'on' | 'off' | 'reset' | 'cycle'): Command => ({ kind: 'power', bay, want, stop: 'graceful' })
+const power = (bay: number, want: 'on' | 'off' | 'reset' | 'cycle'): Command => ({
+  kind: 'power',
+  bay,
+  want,
+  stop: 'graceful',
+})
 const nic = (more: Partial<Extract<Connection, { kind: 'nic' }>>): Profile => ({
   ...other,
   id: id<'Profile'>('odd'),
@@ -37,7 +48,11 @@ function refused(lab: Lab, command: Command, reason: Reason, say?: RegExp) {
 
 test('what names a profile that is not there is refused', () => {
   const lab = labWith([])
-  for (const command of [assign(web, 1), unassign(web), { ...assign(web, 1), kind: 'move', stop: 'no', force: false } as Command]) {
+  for (const command of [
+    assign(web, 1),
+    unassign(web),
+    { ...assign(web, 1), kind: 'move', stop: 'no', force: false } as Command,
+  ]) {
     refused(lab, command, 'no-such-profile', /define it first/)
   }
   refused(lab, { kind: 'set-boot-plan', profile: web.id, boot: web.boot }, 'no-such-profile')
@@ -54,7 +69,10 @@ test('a profile needs its pools, enough addresses in them, and pools of the righ
   const lab = labWith([])
   refused(lab, define(nic({ mac: { from: 'pool', pool: id<'Pool'>('nowhere') } })), 'no-such-pool')
   refused(lab, define(nic({ mac: { from: 'pool', pool: id<'Pool'>('san') } })), 'field-invalid')
-  const one: Command = { kind: 'define-pool', pool: { id: id<'Pool'>('one'), kind: 'mac', range: { by: 'count', first: '02:aa:00:00:00:00', count: 1 } } }
+  const one: Command = {
+    kind: 'define-pool',
+    pool: { id: id<'Pool'>('one'), kind: 'mac', range: { by: 'count', first: '02:aa:00:00:00:00', count: 1 } },
+  }
   lab.do(one)
   lab.do(define({ ...nic({ mac: { from: 'pool', pool: id<'Pool'>('one') } }), id: id<'Profile'>('first') }))
   refused(lab, define(nic({ mac: { from: 'pool', pool: id<'Pool'>('one') } })), 'no-address-left')
@@ -62,9 +80,19 @@ test('a profile needs its pools, enough addresses in them, and pools of the righ
 
 test('no address is given twice: not to two profiles, nor one that is burned into hardware that is here', () => {
   const lab = labWith([nic({ mac: mac('02:aa:00:00:00:01') })])
-  refused(lab, define({ ...nic({ mac: mac('02:aa:00:00:00:01') }), id: id<'Profile'>('again') }), 'duplicate-address', /belongs to odd/)
+  refused(
+    lab,
+    define({ ...nic({ mac: mac('02:aa:00:00:00:01') }), id: id<'Profile'>('again') }),
+    'duplicate-address',
+    /belongs to odd/,
+  )
   const burned = lab.blade(2).adapters[0]?.functions[0]?.factory.mac ?? expect.unreachable()
-  refused(lab, define({ ...nic({ mac: { from: 'value', value: burned } }), id: id<'Profile'>('burned') }), 'duplicate-address', /factory address/)
+  refused(
+    lab,
+    define({ ...nic({ mac: { from: 'value', value: burned } }), id: id<'Profile'>('burned') }),
+    'duplicate-address',
+    /factory address/,
+  )
   const uuid = parseUuid('11111111-2222-4333-8444-555555555555') ?? expect.unreachable()
   lab.do(define({ ...nic({ mac: mac('02:aa:00:00:00:02') }), id: id<'Profile'>('with-uuid'), uuid }))
   refused(lab, define({ ...other, id: id<'Profile'>('same-uuid'), uuid }), 'duplicate-address', /UUID/)
@@ -72,11 +100,21 @@ test('no address is given twice: not to two profiles, nor one that is burned int
 
 test('pools do not overlap, do not change under those who draw from them, and stay as long as they do', () => {
   const lab = labWith([web])
-  const range = (first: string, count: number): Command => ({ kind: 'define-pool', pool: { id: id<'Pool'>('mine'), kind: 'mac', range: { by: 'count', first, count } } })
+  const range = (first: string, count: number): Command => ({
+    kind: 'define-pool',
+    pool: { id: id<'Pool'>('mine'), kind: 'mac', range: { by: 'count', first, count } },
+  })
   refused(lab, range('00:17:a4:77:00:10', 4), 'pool-overlap')
   refused(lab, range('00:17:a4:77:00:10', 0), 'field-invalid')
   refused(lab, { kind: 'remove-pool', pool: id<'Pool'>('lan') }, 'pool-in-use')
-  refused(lab, { kind: 'define-pool', pool: { id: id<'Pool'>('lan'), kind: 'mac', range: { by: 'preset', preset: 'hp-vc', index: 2 } } }, 'pool-in-use')
+  refused(
+    lab,
+    {
+      kind: 'define-pool',
+      pool: { id: id<'Pool'>('lan'), kind: 'mac', range: { by: 'preset', preset: 'hp-vc', index: 2 } },
+    },
+    'pool-in-use',
+  )
   expect(lab.do({ kind: 'remove-pool', pool: id<'Pool'>('nowhere') }).changed).toBe(false)
 })
 
@@ -134,8 +172,12 @@ test('a bay that is none, empty, covered or unseen takes nothing unless that was
   lab.seat(4, (sight) => ({ ...sight, slot: 'unknown', blade: 'unknown', blind: 'backplane-silent' }))
   refused(lab, assign(web, 4), 'bay-unknown')
   lab.swap(9)
-  lab.seat(9, (sight) => ({ ...sight, slot: { presence: 'covered', by: 1, permit: { state: 'denied', n: 0 }, locate: false } }))
-  for (const command of [assign(web, 9), power(9, 'on'), { kind: 'reseat', bay: 9 } as const]) refused(lab, command, 'bay-covered', /name bay 1/)
+  lab.seat(9, (sight) => ({
+    ...sight,
+    slot: { presence: 'covered', by: 1, permit: { state: 'denied', n: 0 }, locate: false },
+  }))
+  for (const command of [assign(web, 9), power(9, 'on'), { kind: 'reseat', bay: 9 } as const])
+    refused(lab, command, 'bay-covered', /name bay 1/)
   lab.do({ kind: 'assign', profile: web.id, to: { bay: 4 }, when: 'now', preprovision: true })
 })
 
@@ -163,7 +205,11 @@ test('a quarantined bay takes its own profile back, and nothing else', () => {
   lab.settle()
   lab.blind(1)
   lab.do(force(web))
-  refused(lab, { kind: 'assign', profile: other.id, to: { bay: 1 }, when: 'now', preprovision: true }, 'bay-quarantined')
+  refused(
+    lab,
+    { kind: 'assign', profile: other.id, to: { bay: 1 }, when: 'now', preprovision: true },
+    'bay-quarantined',
+  )
   refused(lab, power(1, 'on'), 'bay-quarantined')
   lab.do({ kind: 'assign', profile: web.id, to: { bay: 1 }, when: 'now', preprovision: true })
 })
@@ -177,20 +223,40 @@ test('what the hardware can not carry is refused before it is accepted', () => {
   }
   const lan = { from: 'pool', pool: id<'Pool'>('lan') } as const
   const nics = (n: number, more: object = {}) =>
-    Array.from({ length: n }, (_, i): Connection => ({ kind: 'nic', id: id<'Connection'>(`n${i}`), slot: 'lom', mac: lan, ...more }))
+    Array.from(
+      { length: n },
+      (_, i): Connection => ({ kind: 'nic', id: id<'Connection'>(`n${i}`), slot: 'lom', mac: lan, ...more }),
+    )
   place('nowhere', nics(1, { slot: 'mezz2' }), 'adapter-missing')
   place('too-many', nics(9), 'adapter-too-small')
   place('odd-share', nics(1, { bandwidth: { minMbps: 150 } }), 'partition-rule')
   place('too-fast', nics(1, { bandwidth: { minMbps: 20_000 } }), 'oversubscribed')
   const wwn = (text: string) => ({ from: 'value', value: parseWwn(text) ?? expect.unreachable() }) as const
-  lab.observed = { ...lab.observed, interconnects: Object.fromEntries(Object.keys(lab.observed.interconnects).map((each) => [each, 'ethernet'])) }
-  place('no-fabric', [{ kind: 'fc', id: id<'Connection'>('san'), wwpn: wwn('50:00:00:00:00:00:00:01'), wwnn: wwn('50:00:00:00:00:00:00:02') }], 'fabric-mismatch')
+  lab.observed = {
+    ...lab.observed,
+    interconnects: Object.fromEntries(Object.keys(lab.observed.interconnects).map((each) => [each, 'ethernet'])),
+  }
+  place(
+    'no-fabric',
+    [
+      {
+        kind: 'fc',
+        id: id<'Connection'>('san'),
+        wwpn: wwn('50:00:00:00:00:00:00:01'),
+        wwnn: wwn('50:00:00:00:00:00:00:02'),
+      },
+    ],
+    'fabric-mismatch',
+  )
 })
 
 test('a boot override must be one that the assigned server can boot from', () => {
   const lab = labWith([other])
   lab.do(assign(other, 1))
-  const override = (target: 'pxe' | 'http' | 'remote' | 'setup', lasts: 'once' | { boots: number } = 'once'): Command => ({ kind: 'override-boot', bay: 1, override: { target, lasts } })
+  const override = (
+    target: 'pxe' | 'http' | 'remote' | 'setup',
+    lasts: 'once' | { boots: number } = 'once',
+  ): Command => ({ kind: 'override-boot', bay: 1, override: { target, lasts } })
   refused(lab, override('remote'), 'no-bootable-function')
   refused(lab, override('http'), 'no-bootable-function')
   refused(lab, override('pxe', { boots: 0 }), 'field-invalid')
@@ -248,7 +314,11 @@ test('a vouched blade that comes on after all stops the profile from being armed
   lab.do(force(web))
   lab.do(assign(web, 2))
   lab.settle()
-  lab.seat(1, (sight) => (sight.slot === 'unknown' || sight.slot.presence !== 'present' ? sight : { ...sight, slot: { ...sight.slot, powerGood: true } }))
+  lab.seat(1, (sight) =>
+    sight.slot === 'unknown' || sight.slot.presence !== 'present'
+      ? sight
+      : { ...sight, slot: { ...sight.slot, powerGood: true } },
+  )
   lab.do(power(2, 'on'))
   lab.settle()
   expect(lab.waits(2)).toEqual(['in-doubt-elsewhere'])
@@ -277,7 +347,16 @@ test('a command judged on an old look does not move a recorded doubt to the bay 
   const running = lab.observed.bays[1] ?? expect.unreachable()
   // The look that the command is judged on still has the blade in bay 2, where it was before.
   lab.swap(2, first)
-  lab.do({ kind: 'move', profile: other.id, to: { bay: 2 }, when: 'next-off', stop: 'no', preprovision: true, force: false, power: 'on' })
+  lab.do({
+    kind: 'move',
+    profile: other.id,
+    to: { bay: 2 },
+    when: 'next-off',
+    stop: 'no',
+    preprovision: true,
+    force: false,
+    power: 'on',
+  })
   lab.swap(2, second)
   lab.seat(1, () => running)
   lab.settle()
@@ -290,7 +369,11 @@ test('power on that is said of a blade which went off unseen is not taken back b
   lab.run(web, 1)
   const seen = lab.blade(1)
   lab.blind(1)
-  lab.seat(1, (sight) => (sight.slot === 'unknown' || sight.slot.presence !== 'present' ? sight : { ...sight, slot: { ...sight.slot, powerGood: false } }))
+  lab.seat(1, (sight) =>
+    sight.slot === 'unknown' || sight.slot.presence !== 'present'
+      ? sight
+      : { ...sight, slot: { ...sight.slot, powerGood: false } },
+  )
   expect(lab.do(power(1, 'on')).changed).toBe(true)
   expect(lab.do(power(1, 'on')).changed).toBe(false)
   lab.seat(1, (sight) => ({ ...sight, blade: seen }))
@@ -337,7 +420,11 @@ test('a dry run tells all that stands against a command, the one that would coun
   const lab = labWith([web, other])
   lab.run(other, 2)
   const decision = lab.decide({ kind: 'assign', profile: web.id, ...to(2) }, { dryRun: true, epoch: 9 })
-  expect(decision.is === 'refused' && decision.refusals.map(({ reason }) => reason)).toEqual(['stale-epoch', 'bay-taken', 'blade-powered'])
+  expect(decision.is === 'refused' && decision.refusals.map(({ reason }) => reason)).toEqual([
+    'stale-epoch',
+    'bay-taken',
+    'blade-powered',
+  ])
 })
 
 // ── The catalogue ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -350,7 +437,14 @@ const elsewhere: readonly Reason[] = [
 /** Of the envelope; provoked beside the order of judgement. */
 const ofTheEnvelope: readonly Reason[] = [
   ...(['request-id-missing', 'request-id-reused', 'forgotten', 'expired', 'other-incarnation', 'other-boot'] as const),
-  ...(['expect-missing', 'stale-epoch', 'not-in-office', 'stale-database', 'revision-missing', 'revision-conflict'] as const),
+  ...([
+    'expect-missing',
+    'stale-epoch',
+    'not-in-office',
+    'stale-database',
+    'revision-missing',
+    'revision-conflict',
+  ] as const),
   ...(['sequence-missing', 'central-authority', 'busy'] as const),
 ]
 

@@ -29,7 +29,8 @@ function doneByHand(lab: Lab, order: readonly Bay[]) {
   return { state, observed, steps }
 }
 
-const perBay = (steps: readonly Step[], bay: Bay) => steps.filter((step) => step.bay === bay).map((step) => canonical(step))
+const perBay = (steps: readonly Step[], bay: Bay) =>
+  steps.filter((step) => step.bay === bay).map((step) => canonical(step))
 
 const profiles = [sanProfile('san'), iscsiProfile('disk'), lanProfile('lan')]
 const bays = [1, 2, 3, 4, 5] as const
@@ -40,36 +41,72 @@ test('the steps of a dry run are those later done, in each bay in that order, an
   const power = fc.constantFrom(undefined, 'on' as const, 'off' as const)
   const optional = (want: 'on' | 'off' | undefined) => (want ? { power: want } : {})
   const command: fc.Arbitrary<Command> = fc.oneof(
-    fc.tuple(profile, bay, power).map(([profile, bay, want]): Command => ({ kind: 'assign', profile, to: { bay }, when: 'next-off', preprovision: true, ...optional(want) })),
-    fc.tuple(profile, bay, power).map(([profile, bay, want]): Command => ({ kind: 'move', profile, to: { bay }, when: 'next-off', stop: 'forced', preprovision: true, force: false, ...optional(want) })),
+    fc
+      .tuple(profile, bay, power)
+      .map(
+        ([profile, bay, want]): Command => ({
+          kind: 'assign',
+          profile,
+          to: { bay },
+          when: 'next-off',
+          preprovision: true,
+          ...optional(want),
+        }),
+      ),
+    fc
+      .tuple(profile, bay, power)
+      .map(
+        ([profile, bay, want]): Command => ({
+          kind: 'move',
+          profile,
+          to: { bay },
+          when: 'next-off',
+          stop: 'forced',
+          preprovision: true,
+          force: false,
+          ...optional(want),
+        }),
+      ),
     profile.map((profile): Command => ({ kind: 'unassign', profile, when: 'now', stop: 'graceful', force: false })),
-    fc.tuple(bay, fc.constantFrom('on', 'off', 'cycle', 'reset') as fc.Arbitrary<'on' | 'off' | 'cycle' | 'reset'>).map(([bay, want]): Command => ({ kind: 'power', bay, want, stop: 'graceful' })),
+    fc
+      .tuple(bay, fc.constantFrom('on', 'off', 'cycle', 'reset') as fc.Arbitrary<'on' | 'off' | 'cycle' | 'reset'>)
+      .map(([bay, want]): Command => ({ kind: 'power', bay, want, stop: 'graceful' })),
     bay.map((bay): Command => ({ kind: 'override-boot', bay, override: { target: 'pxe', lasts: 'once' } })),
     bay.map((bay): Command => ({ kind: 'reseat', bay })),
-    profile.map((profile): Command => ({ kind: 'set-boot-plan', profile, boot: { mode: 'legacy', order: [{ target: 'local' }] } })),
+    profile.map(
+      (profile): Command => ({
+        kind: 'set-boot-plan',
+        profile,
+        boot: { mode: 'legacy', order: [{ target: 'local' }] },
+      }),
+    ),
   )
   const start = labWith(profiles)
   profiles.forEach((profile, i) => start.run(profile, i + 1))
   let steps = 0
   let accepted = 0
   fc.assert(
-    fc.property(fc.array(command, { minLength: 6, maxLength: 12, size: 'max' }), fc.shuffledSubarray([...bays, 6], { minLength: 6 }), (commands, order) => {
-      const lab = new Lab()
-      lab.state = start.state
-      lab.observed = start.observed
-      for (const each of commands) {
-        const decision = lab.decide(each, { request: `foreseen-${accepted}` })
-        if (decision.is !== 'accepted') continue
-        accepted++
-        lab.state = evolve(lab.state, decision.record)
-        const foreseen = foresee(lab.state, lab.observed, lab.hardware)
-        const done = doneByHand(lab, order)
-        for (const bay of order) expect(perBay(done.steps, bay)).toEqual(perBay(foreseen.steps, bay))
-        expect(canonical(done.observed)).toBe(canonical(foreseen.observed))
-        steps += foreseen.steps.length
-        lab.settle()
-      }
-    }),
+    fc.property(
+      fc.array(command, { minLength: 6, maxLength: 12, size: 'max' }),
+      fc.shuffledSubarray([...bays, 6], { minLength: 6 }),
+      (commands, order) => {
+        const lab = new Lab()
+        lab.state = start.state
+        lab.observed = start.observed
+        for (const each of commands) {
+          const decision = lab.decide(each, { request: `foreseen-${accepted}` })
+          if (decision.is !== 'accepted') continue
+          accepted++
+          lab.state = evolve(lab.state, decision.record)
+          const foreseen = foresee(lab.state, lab.observed, lab.hardware)
+          const done = doneByHand(lab, order)
+          for (const bay of order) expect(perBay(done.steps, bay)).toEqual(perBay(foreseen.steps, bay))
+          expect(canonical(done.observed)).toBe(canonical(foreseen.observed))
+          steps += foreseen.steps.length
+          lab.settle()
+        }
+      },
+    ),
     { numRuns: 60, seed: 7 },
   )
   console.log(`${accepted} commands foreseen, ${steps} steps`)
@@ -80,7 +117,9 @@ test('the steps of a dry run are those later done, in each bay in that order, an
 test('what would be waited for in the end is foreseen too', () => {
   const lab = labWith([lanProfile('lan')])
   lab.do({ kind: 'assign', profile: id<'Profile'>('lan'), to: { bay: 6 }, when: 'now', preprovision: true })
-  expect(foresee(lab.state, lab.observed, lab.hardware).findings).toMatchObject([{ bay: 6, finding: { reason: 'no-blade' } }])
+  expect(foresee(lab.state, lab.observed, lab.hardware).findings).toMatchObject([
+    { bay: 6, finding: { reason: 'no-blade' } },
+  ])
 })
 
 test('a cut is foreseen to end what was unanswered, so that no barrier is foreseen after it', () => {

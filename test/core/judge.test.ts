@@ -54,7 +54,9 @@ test('a repeat gets its stored answer, whatever has changed since, and nothing r
 test('a request id used again for something else is refused, even by whoever is in office', () => {
   const lab = inOffice()
   lab.do(light, { request: 'the-one-request', content: 'a', ...full(lab) })
-  expect(lab.refused(dark, { request: 'the-one-request', content: 'b', ...full(lab, 2) }).reason).toBe('request-id-reused')
+  expect(lab.refused(dark, { request: 'the-one-request', content: 'b', ...full(lab, 2) }).reason).toBe(
+    'request-id-reused',
+  )
 })
 
 test('another client may use the same request id', () => {
@@ -69,14 +71,25 @@ test('another client may use the same request id', () => {
 test('a command that breaks every rule is told of them one by one, in the order of judgement', () => {
   const lab = inOffice()
   lab.do(light, { request: 'used-already', content: 'a', ...full(lab, 7) })
-  const wrong: Command = { kind: 'assign', profile: id<'Profile'>('nobody'), to: { bay: 99 }, when: 'now', preprovision: false }
+  const wrong: Command = {
+    kind: 'assign',
+    profile: id<'Profile'>('nobody'),
+    to: { bay: 99 },
+    when: 'now',
+    preprovision: false,
+  }
   const stranger = { door: 'mqtt', client: client('stranger') } as const
   const stages: readonly (readonly [string, Partial<Envelope>])[] = [
     ['request-id-missing', { request: 'short' }],
     ['request-id-reused', { request: 'used-already', who: { door: 'mqtt', client: client('tester') } }],
     ['other-incarnation', { request: 'a-new-request', who: stranger }],
     ['other-boot', { expect: { incarnation: lab.state.incarnation, bootId: 'old', beforeUptimeMs: 0 } }],
-    ['expired', { expect: { incarnation: lab.state.incarnation, bootId: lab.moment.bootId, beforeUptimeMs: lab.moment.uptimeMs } }],
+    [
+      'expired',
+      {
+        expect: { incarnation: lab.state.incarnation, bootId: lab.moment.bootId, beforeUptimeMs: lab.moment.uptimeMs },
+      },
+    ],
     ['stale-epoch', { expect: full(lab).expect as NonNullable<Envelope['expect']> }],
     ['not-in-office', { epoch: lab.state.epoch }],
     ['revision-conflict', { who: { door: 'mqtt', client: client('tester') } }],
@@ -115,7 +128,9 @@ test('as long as nobody ever took over, expect, epoch, sequence and if_revision 
   lab.do(light)
   expect(lab.refused(dark, { epoch: 3 }).reason).toBe('stale-epoch')
   expect(lab.refused(dark, { ifRevision: revision }).reason).toBe('revision-conflict')
-  expect(lab.refused(dark, { expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 9e9 } }).reason).toBe('other-incarnation')
+  expect(lab.refused(dark, { expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 9e9 } }).reason).toBe(
+    'other-incarnation',
+  )
   expect(lab.refused(dark, { expect: { incarnation, bootId: 'x', beforeUptimeMs: 9e9 } }).reason).toBe('other-boot')
   expect(lab.refused(dark, { expect: { incarnation, bootId: 'boot-1', beforeUptimeMs: 1000 } }).reason).toBe('expired')
 })
@@ -125,14 +140,20 @@ test('as long as nobody ever took over, expect, epoch, sequence and if_revision 
 test('taking over compares the epoch that was read, raises it, and ends the word of the one before', () => {
   const lab = inOffice()
   const other = { who: { door: 'mqtt', client: client('other') } as const }
-  expect(lab.refused({ ...takeOver(lab), kind: 'take-over', observedEpoch: 0 } as Command, other).reason).toBe('stale-epoch')
-  expect(lab.refused({ ...takeOver(lab), incarnation: 'f'.repeat(32) } as Command, other).reason).toBe('other-incarnation')
+  expect(lab.refused({ ...takeOver(lab), kind: 'take-over', observedEpoch: 0 } as Command, other).reason).toBe(
+    'stale-epoch',
+  )
+  expect(lab.refused({ ...takeOver(lab), incarnation: 'f'.repeat(32) } as Command, other).reason).toBe(
+    'other-incarnation',
+  )
   const old = full(lab)
   expect(lab.do(takeOver(lab, 1, 'site-2'), other).epoch).toBe(2)
   expect(lab.state.office).toEqual({ client: 'other', lineage: 'site-2', number: 1 })
   expect(lab.refused(light, old).reason).toBe('stale-epoch')
   expect(lab.refused(light, { ...old, epoch: 2 }).reason).toBe('not-in-office')
-  expect(lab.refused(takeOver(lab), { ...other, expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 0 } }).reason).toBe('other-incarnation')
+  expect(
+    lab.refused(takeOver(lab), { ...other, expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 0 } }).reason,
+  ).toBe('other-incarnation')
 })
 
 test("a manager's database number only rises, for good, however many others were in office in between", () => {
@@ -160,14 +181,17 @@ test('at the line no ceremony is needed, and what is sent all the same counts', 
   const who = { door: 'console', client: client('console') } as const
   lab.do(light, { who })
   expect(lab.refused(dark, { who, ifRevision: 0 }).reason).toBe('revision-conflict')
-  expect(lab.refused(dark, { who, expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 0 } }).reason).toBe('other-incarnation')
+  expect(lab.refused(dark, { who, expect: { incarnation: 'x', bootId: 'x', beforeUptimeMs: 0 } }).reason).toBe(
+    'other-incarnation',
+  )
 })
 
 // ── Answers kept ────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('the latest 1,024 answers of a client are kept; a lower sequence that is gone is forgotten and never run', () => {
   const lab = new Lab()
-  const send = (sequence: number) => lab.do(sequence % 2 ? light : dark, { sequence, request: `request-${sequence}`, content: `${sequence}` })
+  const send = (sequence: number) =>
+    lab.do(sequence % 2 ? light : dark, { sequence, request: `request-${sequence}`, content: `${sequence}` })
   for (let n = 1; n <= answersKept; n++) send(n)
   expect(lab.decide(light, { sequence: 1, request: 'request-1', content: '1' }).is).toBe('repeat')
   send(answersKept + 1)
@@ -196,7 +220,8 @@ test('sequences start anew with each epoch', () => {
 test('of 64 clients answers are kept; the one unheard of for longest makes room, unless it numbered its changes', () => {
   const lab = new Lab()
   const from = (name: string) => ({ who: { door: 'mqtt', client: client(name) } as const })
-  for (let n = 0; n < clientsKept; n++) lab.do(n % 2 ? dark : light, { ...from(n === 63 ? '7' : `client-${n}`), ...(n === 0 && { sequence: 1 }) })
+  for (let n = 0; n < clientsKept; n++)
+    lab.do(n % 2 ? dark : light, { ...from(n === 63 ? '7' : `client-${n}`), ...(n === 0 && { sequence: 1 }) })
   lab.do(light, { ...from('newcomer'), request: 'of-the-newcomer' })
   const kept = Object.keys(lab.state.answers)
   expect(kept).toHaveLength(clientsKept)
@@ -214,7 +239,9 @@ test('where all clients numbered their changes, a new one is told to take over, 
   expect(lab.refused(light, newcomer).reason).toBe('busy')
   lab.do(takeOver(lab), { who: { door: 'mqtt', client: client('client-3') } })
   expect(Object.keys(lab.state.answers)).toEqual(['client-3'])
-  expect(lab.decide(light, { sequence: 1, request: 'request-1', who: { door: 'mqtt', client: client('client-0') } })).toMatchObject({
+  expect(
+    lab.decide(light, { sequence: 1, request: 'request-1', who: { door: 'mqtt', client: client('client-0') } }),
+  ).toMatchObject({
     is: 'refused',
   })
 })

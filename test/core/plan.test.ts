@@ -10,12 +10,31 @@ import type { Profile } from '../../agent/core/profile.ts'
 import { adapter, blade, id, iscsiProfile, type Lab, labWith, lanProfile, sanProfile } from './lab.ts'
 
 const [web, other, disk] = [sanProfile('web-01'), lanProfile('other'), iscsiProfile('disk-01')]
-const power = (bay: Bay, want: 'on' | 'off' | 'reset' | 'cycle', stop: 'graceful' | 'forced' = 'graceful'): Command => ({ kind: 'power', bay, want, stop })
-const assign = (profile: Profile, bay: Bay, want?: 'on'): Command => ({ kind: 'assign', profile: profile.id, to: { bay }, when: 'next-off', preprovision: true, ...(want && { power: want }) })
-const leave = (profile: Profile, stop: 'no' | 'graceful' | 'forced' = 'no'): Command => ({ kind: 'unassign', profile: profile.id, when: 'next-off', stop, force: false })
+const power = (
+  bay: Bay,
+  want: 'on' | 'off' | 'reset' | 'cycle',
+  stop: 'graceful' | 'forced' = 'graceful',
+): Command => ({ kind: 'power', bay, want, stop })
+const assign = (profile: Profile, bay: Bay, want?: 'on'): Command => ({
+  kind: 'assign',
+  profile: profile.id,
+  to: { bay },
+  when: 'next-off',
+  preprovision: true,
+  ...(want && { power: want }),
+})
+const leave = (profile: Profile, stop: 'no' | 'graceful' | 'forced' = 'no'): Command => ({
+  kind: 'unassign',
+  profile: profile.id,
+  when: 'next-off',
+  stop,
+  force: false,
+})
 const kinds = (steps: readonly Step[]) => steps.map(({ kind }) => kind)
 const off = (it: Blade): Blade => ({ ...it, power: 'off', stage: 'off', stageSeconds: 0 })
-const on = (stage: Blade['stage'], stageSeconds = 1) => (it: Blade): Blade => ({ ...it, power: 'on', stage, stageSeconds })
+const on =
+  (stage: Blade['stage'], stageSeconds = 1) =>
+  (it: Blade): Blade => ({ ...it, power: 'on', stage, stageSeconds })
 
 /** What waited is in use. */
 const consumed = (it: Blade): Blade => ({
@@ -80,7 +99,15 @@ describe('unknown (W2)', () => {
 
   test('each way of not being able to see a blade is told apart', () => {
     const lab = labWith([])
-    for (const blind of ['backplane-silent', 'bmc-busy', 'bmc-nonsense', 'serial-differs', 'bmc-refused', 'hardware-refused', 'session-lost'] as const) {
+    for (const blind of [
+      'backplane-silent',
+      'bmc-busy',
+      'bmc-nonsense',
+      'serial-differs',
+      'bmc-refused',
+      'hardware-refused',
+      'session-lost',
+    ] as const) {
       lab.seat(1, (sight) => ({ ...sight, blade: 'unknown', blind }))
       expect(lab.waits(1)).toEqual([blind])
     }
@@ -170,7 +197,10 @@ describe('staged and ready', () => {
 
   test('a secret that is missing holds the bay; one that was replaced is written again', () => {
     const lab = labWith([disk])
-    lab.do({ kind: 'define-profile', profile: { ...disk, id: id<'Profile'>('odd'), boot: { mode: 'uefi', order: [] }, connections: other.connections } })
+    lab.do({
+      kind: 'define-profile',
+      profile: { ...disk, id: id<'Profile'>('odd'), boot: { mode: 'uefi', order: [] }, connections: other.connections },
+    })
     lab.do(assign(disk, 1))
     const { secrets } = lab.state
     lab.state = { ...lab.state, secrets: {} }
@@ -283,7 +313,10 @@ describe('armed', () => {
   })
 
   test('power on lifts the fault, and so does another blade', () => {
-    for (const lift of [(lab: Lab) => lab.do(power(1, 'on')), (lab: Lab) => lab.swap(1, blade(lab.hardware, 'ProLiant BL460c G7', 50))]) {
+    for (const lift of [
+      (lab: Lab) => lab.do(power(1, 'on')),
+      (lab: Lab) => lab.swap(1, blade(lab.hardware, 'ProLiant BL460c G7', 50)),
+    ]) {
       const lab = armed()
       lab.turn(1, on('halted'))
       lab.settle()
@@ -414,7 +447,10 @@ describe('running', () => {
     const lab = running()
     lab.do(power(1, 'reset'))
     const { note, next } = lab.plan(1)
-    expect([note, next]).toMatchObject([{ saw: 'sent', which: 'resets', count: 1 }, { kind: 'power', action: 'reset' }])
+    expect([note, next]).toMatchObject([
+      { saw: 'sent', which: 'resets', count: 1 },
+      { kind: 'power', action: 'reset' },
+    ])
     if (note) lab.note(note)
     expect(lab.plan(1)).toMatchObject({ phase: 'running', steps: [] })
     expect(lab.plan(1).next).toBeUndefined()
@@ -465,7 +501,13 @@ describe('running', () => {
 
   test('other addresses than those verified are an alarm, and nothing is done about it', () => {
     const lab = running()
-    lab.turn(1, (it) => ({ ...it, adapters: it.adapters.map((each) => ({ ...each, functions: each.functions.map((fn) => ({ ...fn, applied: fn.factory })) })) }))
+    lab.turn(1, (it) => ({
+      ...it,
+      adapters: it.adapters.map((each) => ({
+        ...each,
+        functions: each.functions.map((fn) => ({ ...fn, applied: fn.factory })),
+      })),
+    }))
     expect(lab.plan(1)).toMatchObject({ phase: 'wrong', steps: [], findings: [{ reason: 'wrong-identity' }] })
   })
 
@@ -526,7 +568,9 @@ describe('leaving (W1)', () => {
     const lab = leaving()
     lab.do(assign(web, 2, 'on'))
     lab.settle()
-    expect(lab.plan(2).findings).toMatchObject([{ reason: 'in-doubt-elsewhere', say: expect.stringContaining('bay 1') }])
+    expect(lab.plan(2).findings).toMatchObject([
+      { reason: 'in-doubt-elsewhere', say: expect.stringContaining('bay 1') },
+    ])
     expect(kinds(lab.plan(2).steps)).toEqual([])
     lab.turn(1, off)
     lab.settle()
@@ -575,7 +619,18 @@ describe('pulled, swapped, cut (W6, W8)', () => {
   test('a pulled blade is freed of what AC loss erases', () => {
     const lab = labWith([web])
     lab.run(web, 1)
-    lab.do(assign(web, 2) && { kind: 'move', profile: web.id, to: { bay: 2 }, when: 'next-off', stop: 'no', preprovision: false, force: false, power: 'on' })
+    lab.do(
+      assign(web, 2) && {
+        kind: 'move',
+        profile: web.id,
+        to: { bay: 2 },
+        when: 'next-off',
+        stop: 'no',
+        preprovision: false,
+        force: false,
+        power: 'on',
+      },
+    )
     lab.swap(1)
     lab.settle()
     expect(lab.state.bays[2]?.life?.came).toBe('verified')
@@ -587,9 +642,20 @@ describe('pulled, swapped, cut (W6, W8)', () => {
     lab.run(disk, 1)
     const gone = lab.blade(1)
     lab.swap(1)
-    lab.do({ kind: 'move', profile: disk.id, to: { bay: 2 }, when: 'now', stop: 'no', preprovision: false, force: false, power: 'on' })
+    lab.do({
+      kind: 'move',
+      profile: disk.id,
+      to: { bay: 2 },
+      when: 'now',
+      stop: 'no',
+      preprovision: false,
+      force: false,
+      power: 'on',
+    })
     lab.settle()
-    expect(lab.plan(2).findings).toMatchObject([{ reason: 'in-doubt-elsewhere', remedy: expect.stringContaining('any bay') }])
+    expect(lab.plan(2).findings).toMatchObject([
+      { reason: 'in-doubt-elsewhere', remedy: expect.stringContaining('any bay') },
+    ])
     lab.swap(5, off(gone))
     lab.settle()
     expect(lab.state.bays[2]?.life?.came).toBe('verified')
@@ -611,7 +677,16 @@ describe('pulled, swapped, cut (W6, W8)', () => {
     lab.run(other, 1)
     const moved = off(lab.blade(1))
     lab.blind(2)
-    lab.do({ kind: 'move', profile: other.id, to: { bay: 2 }, when: 'next-off', stop: 'no', preprovision: true, force: false, power: 'on' })
+    lab.do({
+      kind: 'move',
+      profile: other.id,
+      to: { bay: 2 },
+      when: 'next-off',
+      stop: 'no',
+      preprovision: true,
+      force: false,
+      power: 'on',
+    })
     // Bay 2 is looked at first.
     lab.swap(2, moved)
     expect(lab.plan(2).note).toMatchObject({ saw: 'in-doubt', doubt: { serial: moved.serial, bay: 2 } })
@@ -625,7 +700,16 @@ describe('pulled, swapped, cut (W6, W8)', () => {
   test('a bay whose BMC is dead is freed by a cut, as far as AC loss frees, and only while nothing was sent after', () => {
     const lab = labWith([web])
     lab.run(web, 1)
-    lab.do({ kind: 'move', profile: web.id, to: { bay: 2 }, when: 'next-off', stop: 'no', preprovision: false, force: false, power: 'on' })
+    lab.do({
+      kind: 'move',
+      profile: web.id,
+      to: { bay: 2 },
+      when: 'next-off',
+      stop: 'no',
+      preprovision: false,
+      force: false,
+      power: 'on',
+    })
     lab.blind(1)
     lab.settle()
     expect(lab.waits(1)).toEqual(['bmc-silent', 'left-by-hand'])
@@ -678,7 +762,11 @@ describe('idle: no binding is an identity too (W6)', () => {
     lab.run(web, 1)
     const dressed = lab.blade(1)
     const bare = labWith([])
-    bare.seat(1, (sight) => ({ ...sight, blade: dressed, slot: { ...(sight.slot as object), powerGood: true } as typeof sight.slot }))
+    bare.seat(1, (sight) => ({
+      ...sight,
+      blade: dressed,
+      slot: { ...(sight.slot as object), powerGood: true } as typeof sight.slot,
+    }))
     expect(bare.waits(1)).toEqual(['superfluous'])
   })
 })
@@ -688,7 +776,9 @@ describe('the BMC and the bay beside the machine', () => {
     const lab = labWith([web])
     lab.run(web, 1)
     lab.turn(1, (it) => ({ ...it, policy: { restore: 'last-state', button: 'enabled', wake: 'enabled' } }))
-    expect(lab.plan(1).steps).toEqual([{ kind: 'policy', bay: 1, policy: { restore: 'always-off', button: 'disabled', wake: 'disabled' } }])
+    expect(lab.plan(1).steps).toEqual([
+      { kind: 'policy', bay: 1, policy: { restore: 'always-off', button: 'disabled', wake: 'disabled' } },
+    ])
     lab.seat(1, (sight) => ({ ...sight, asked: { ...sight.asked, policy: { secondsAgo: limits.policyRetry - 1 } } }))
     expect(lab.plan(1)).toMatchObject({ steps: [], findings: [{ reason: 'policy-differs' }] })
     lab.seat(1, (sight) => ({ ...sight, asked: { ...sight.asked, policy: { secondsAgo: limits.policyRetry } } }))
@@ -719,13 +809,20 @@ describe('the BMC and the bay beside the machine', () => {
 })
 
 describe('boot overrides', () => {
-  const override = (lasts: 'once' | 'always' | { boots: number }): Command => ({ kind: 'override-boot', bay: 1, override: { target: 'pxe', lasts } })
+  const override = (lasts: 'once' | 'always' | { boots: number }): Command => ({
+    kind: 'override-boot',
+    bay: 1,
+    override: { target: 'pxe', lasts },
+  })
   const reset = (lab: Lab) => {
     lab.do(power(1, 'reset'))
     return lab.settle()
   }
 
-  for (const [lasts, boots] of [['once', 1], [{ boots: 3 }, 3]] as const) {
+  for (const [lasts, boots] of [
+    ['once', 1],
+    [{ boots: 3 }, 3],
+  ] as const) {
     test(`an override for ${boots} boots is set, seen to be used up ${boots} times, and gone`, () => {
       const lab = labWith([other])
       lab.run(other, 1)
@@ -844,7 +941,12 @@ describe('boards without a latch (W3, W26)', () => {
 })
 
 test('a director keeps addresses for good: a pulled blade stays in doubt until its functions are read bare', () => {
-  const profile: Profile = { ...other, connections: [{ ...(other.connections[0] as Profile['connections'][0]), slot: 'mezz2' } as Profile['connections'][0]] }
+  const profile: Profile = {
+    ...other,
+    connections: [
+      { ...(other.connections[0] as Profile['connections'][0]), slot: 'mezz2' } as Profile['connections'][0],
+    ],
+  }
   const lab = labWith([profile], 'ibm-bladecenter-h')
   lab.run(profile, 3)
   const gone = lab.blade(3)

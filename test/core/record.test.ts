@@ -55,7 +55,10 @@ test('a let-go frees only what it names, on the blade that it names', () => {
   lab.note({ saw: 'let-go', bay: 1, serial, profiles: [two.id], kept: [], how: 'bare-then-off' })
   expect(lab.state.doubts).toHaveLength(2)
   lab.note({ saw: 'let-go', bay: 1, serial, profiles: [one.id], kept: [one.id], how: 'cut' })
-  expect(lab.state.doubts).toMatchObject([{ profile: 'one', kept: true }, { profile: 'two', kept: false }])
+  expect(lab.state.doubts).toMatchObject([
+    { profile: 'one', kept: true },
+    { profile: 'two', kept: false },
+  ])
   lab.note({ saw: 'let-go', bay: 1, serial, profiles: [one.id], kept: [], how: 'bare-then-off' })
   expect(lab.state.doubts).toMatchObject([{ profile: 'two' }])
 })

@@ -20,7 +20,17 @@ const takeP: Command = { kind: 'assign', profile: p, ...to(2), power: 'on' }
 
 const latched: Kind = { latch: true, address: 'adapter' }
 const bare: Kind = { latch: false, address: 'adapter' }
-const nothing: Budget = { button: 0, osOff: 0, late: 0, lost: 0, restart: 0, ac: 0, pull: 0, commands: [], bays: [1, 2] }
+const nothing: Budget = {
+  button: 0,
+  osOff: 0,
+  late: 0,
+  lost: 0,
+  restart: 0,
+  ac: 0,
+  pull: 0,
+  commands: [],
+  bays: [1, 2],
+}
 
 /** Lets both bays come to rest: what they do before that is of no interest here. */
 function settled(run: Run, lab: Lab): Run {
@@ -60,14 +70,38 @@ function explore({ kind, budget, first = [on(1)], states = 20_000 }: World, chan
 const director: Kind = { latch: false, address: 'director' }
 const stopP: Command = { ...moveP, kind: 'move', stop: 'forced' }
 const worlds: readonly (readonly [string, World])[] = [
-  ['a running blade is stopped for a move; a slow BMC, somebody at the button, a restart', { kind: latched, budget: { commands: [stopP], late: 1, lost: 1, button: 1, restart: 1 } }],
-  ['a move from a blade that is off, another profile into the bay, and a restart', { kind: latched, budget: { commands: [moveP, assignQ], restart: 1, late: 1 }, first: [] }],
-  ['a move while AC fails and the BMC is slow', { kind: latched, budget: { commands: [on(1), moveP], ac: 1, late: 1 }, first: [] }],
-  ['a move while blades are pulled and swapped', { kind: latched, budget: { commands: [moveP, on(1)], pull: 2 }, first: [], states: 60_000 }],
-  ['there and back again, with shut-downs by its own system', { kind: latched, budget: { commands: [moveP, backP], osOff: 2, ac: 1, restart: 1 } }],
-  ['unassign and assign elsewhere, another profile, a slow BMC', { kind: latched, budget: { commands: [leaveP, takeP, assignQ], late: 1, osOff: 1 } }],
-  ['no latch: there and back again with a slow BMC and somebody at the button', { kind: bare, budget: { commands: [moveP, backP], late: 1, button: 1 }, first: [] }],
-  ['a director: a move while blades are pulled and swapped', { kind: director, budget: { commands: [moveP, on(1)], pull: 2, button: 1 }, first: [], states: 15_000 }],
+  [
+    'a running blade is stopped for a move; a slow BMC, somebody at the button, a restart',
+    { kind: latched, budget: { commands: [stopP], late: 1, lost: 1, button: 1, restart: 1 } },
+  ],
+  [
+    'a move from a blade that is off, another profile into the bay, and a restart',
+    { kind: latched, budget: { commands: [moveP, assignQ], restart: 1, late: 1 }, first: [] },
+  ],
+  [
+    'a move while AC fails and the BMC is slow',
+    { kind: latched, budget: { commands: [on(1), moveP], ac: 1, late: 1 }, first: [] },
+  ],
+  [
+    'a move while blades are pulled and swapped',
+    { kind: latched, budget: { commands: [moveP, on(1)], pull: 2 }, first: [], states: 60_000 },
+  ],
+  [
+    'there and back again, with shut-downs by its own system',
+    { kind: latched, budget: { commands: [moveP, backP], osOff: 2, ac: 1, restart: 1 } },
+  ],
+  [
+    'unassign and assign elsewhere, another profile, a slow BMC',
+    { kind: latched, budget: { commands: [leaveP, takeP, assignQ], late: 1, osOff: 1 } },
+  ],
+  [
+    'no latch: there and back again with a slow BMC and somebody at the button',
+    { kind: bare, budget: { commands: [moveP, backP], late: 1, button: 1 }, first: [] },
+  ],
+  [
+    'a director: a move while blades are pulled and swapped',
+    { kind: director, budget: { commands: [moveP, on(1)], pull: 2, button: 1 }, first: [], states: 15_000 },
+  ],
 ]
 for (const [name, world] of worlds) {
   test(`no order of events doubles an address or starts a wrong server: ${name}`, () => {
@@ -80,7 +114,10 @@ for (const [name, world] of worlds) {
 // ── Broken on purpose ───────────────────────────────────────────────────────────────────────────────────────────
 
 test('power read before the adapters is caught: a button press fits in between', () => {
-  const { broken } = explore({ kind: bare, budget: { commands: [moveP], button: 1 }, first: [] }, { look: 'off-then-bare' })
+  const { broken } = explore(
+    { kind: bare, budget: { commands: [moveP], button: 1 }, first: [] },
+    { look: 'off-then-bare' },
+  )
   expect(broken?.say).toMatch(/^I1/)
 })
 
@@ -92,7 +129,10 @@ test('a permit left standing is caught: a button starts what is only half undres
     const slot = { ...sight.slot, permit: { state: 'denied', n: 0 } as const }
     return planBay(state, bay, { ...observed, bays: { ...observed.bays, [bay]: { ...sight, slot } } }, hardware)
   }
-  const { broken } = explore({ kind: latched, budget: { commands: [on(1), moveP], button: 1 }, first: [] }, { planBay: standing })
+  const { broken } = explore(
+    { kind: latched, budget: { commands: [on(1), moveP], button: 1 }, first: [] },
+    { planBay: standing },
+  )
   expect(broken?.say).toMatch(/^I[13]/)
 })
 
@@ -100,19 +140,27 @@ test('doubts kept by bay alone are caught: another blade in the bay proves nothi
   const byBay: Rules['planBay'] = (state, bay, observed, hardware) => {
     const slot = observed.bays[bay]?.slot
     const serial = slot && slot !== 'unknown' && slot.presence === 'present' ? slot.serial : undefined
-    const doubts = state.doubts.map((doubt) => (doubt.bay === bay && serial ? { ...doubt, serial, kept: false } : doubt))
+    const doubts = state.doubts.map((doubt) =>
+      doubt.bay === bay && serial ? { ...doubt, serial, kept: false } : doubt,
+    )
     const plan = planBay({ ...state, doubts }, bay, observed, hardware)
     if (plan.note?.saw !== 'let-go') return plan
     const { profiles } = plan.note
     const real = state.doubts.find((doubt) => doubt.bay === bay && profiles.includes(doubt.profile))
     return real ? { ...plan, note: { ...plan.note, serial: real.serial } } : plan
   }
-  const { broken } = explore({ kind: director, budget: { commands: [moveP], pull: 2, button: 1 }, first: [], states: 60_000 }, { planBay: byBay })
+  const { broken } = explore(
+    { kind: director, budget: { commands: [moveP], pull: 2, button: 1 }, first: [], states: 60_000 },
+    { planBay: byBay },
+  )
   expect(broken?.say).toMatch(/^I1/)
 })
 
 test('silence taken for an answer is caught: the BMC writes after all', () => {
-  const { broken } = explore({ kind: latched, budget: { commands: [moveP, backP], late: 1 }, first: [] }, { silence: 'believed' })
+  const { broken } = explore(
+    { kind: latched, budget: { commands: [moveP, backP], late: 1 }, first: [] },
+    { silence: 'believed' },
+  )
   expect(broken?.say).toMatch(/^I[13]/)
 })
 

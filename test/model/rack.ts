@@ -26,7 +26,21 @@ export interface Rack {
 
 /** Things that nobody asked us about. */
 export type Mishap =
-  | { readonly it: 'button' | 'os-off' | 'post-end' | 'halt' | 'warm-reset' | 'pull' | 'late' | 'lag' | 'bmc-dies' | 'bmc-heals' | 'policy'; readonly bay: Bay }
+  | {
+      readonly it:
+        | 'button'
+        | 'os-off'
+        | 'post-end'
+        | 'halt'
+        | 'warm-reset'
+        | 'pull'
+        | 'late'
+        | 'lag'
+        | 'bmc-dies'
+        | 'bmc-heals'
+        | 'policy'
+      readonly bay: Bay
+    }
   | { readonly it: 'insert'; readonly bay: Bay }
   | { readonly it: 'ac-loss' }
 
@@ -66,7 +80,9 @@ export function happen(rack: Rack, mishap: Mishap, hardware: Hardware): Rack {
     case 'bmc-heals':
       return put({ ...seat, bmc: 'answers' })
     case 'policy':
-      return blade ? put({ ...seat, blade: { ...blade, policy: { restore: 'last-state', button: 'enabled', wake: 'enabled' } } }) : rack
+      return blade
+        ? put({ ...seat, blade: { ...blade, policy: { restore: 'last-state', button: 'enabled', wake: 'enabled' } } })
+        : rack
     case 'pull': {
       const pulled = dark(seat, hardware).blade
       if (!pulled) return rack
@@ -88,14 +104,18 @@ export function dark(seat: Seat, hardware: Hardware): Seat {
   const { lag: _, ...rest } = seat
   const off: Seat = { ...rest, latch: denied(seat.latch), late: [] }
   if (!seat.blade) return off
-  const forgetful = functions(seat.blade, hardware, ({ pending: _, ...fn }, { erases }) => forget(fn, erases.address.acLoss, erases.storage.acLoss))
+  const forgetful = functions(seat.blade, hardware, ({ pending: _, ...fn }, { erases }) =>
+    forget(fn, erases.address.acLoss, erases.storage.acLoss),
+  )
   return { ...off, blade: { ...forgetful, power: 'off', stage: 'off', stageSeconds: 0, boots: 0 } }
 }
 
 function powerOff(seat: Seat, hardware: Hardware): Seat {
   const { blade } = seat
   if (!blade || blade.power === 'off') return seat
-  const forgetful = functions(blade, hardware, (fn, { erases }) => forget(fn, erases.address.coldBoot, erases.storage.coldBoot))
+  const forgetful = functions(blade, hardware, (fn, { erases }) =>
+    forget(fn, erases.address.coldBoot, erases.storage.coldBoot),
+  )
   return { ...seat, blade: { ...forgetful, power: 'off', stage: 'off', stageSeconds: 0 } }
 }
 
@@ -120,14 +140,24 @@ function forget(fn: FunctionReading, address: boolean, storage: boolean): Functi
   if (!stores) return { ...fn, applied: base }
   const { iqn: _, boot: __, ...bare } = base
   if (storage) return { ...fn, applied: address ? factory : bare }
-  return { ...fn, applied: { ...bare, ...(applied.iqn && { iqn: applied.iqn }), ...(applied.boot && { boot: applied.boot }) } }
+  return {
+    ...fn,
+    applied: { ...bare, ...(applied.iqn && { iqn: applied.iqn }), ...(applied.boot && { boot: applied.boot }) },
+  }
 }
 
 function each(blade: Blade, change: (fn: FunctionReading) => FunctionReading): Blade {
-  return { ...blade, adapters: blade.adapters.map((adapter) => ({ ...adapter, functions: adapter.functions.map(change) })) }
+  return {
+    ...blade,
+    adapters: blade.adapters.map((adapter) => ({ ...adapter, functions: adapter.functions.map(change) })),
+  }
 }
 
-function functions(blade: Blade, hardware: Hardware, change: (fn: FunctionReading, model: AdapterModel) => FunctionReading): Blade {
+function functions(
+  blade: Blade,
+  hardware: Hardware,
+  change: (fn: FunctionReading, model: AdapterModel) => FunctionReading,
+): Blade {
   const adapters = blade.adapters.map((adapter) => {
     const model = hardware.adapters[adapter.model]
     return model ? { ...adapter, functions: adapter.functions.map((fn) => change(fn, model)) } : adapter
@@ -138,11 +168,13 @@ function functions(blade: Blade, hardware: Hardware, change: (fn: FunctionReadin
 /** What a step does when it is carried out, whenever that is and whatever the blade is doing then. */
 export function carryOut(seat: Seat, step: Step, hardware: Hardware): Seat {
   const { blade, latch } = seat
-  const told = (key: string, value: FunctionValue | 'factory') => (fn: FunctionReading, model: AdapterModel): FunctionReading => {
-    if (fn.key !== key) return fn
-    const next = value === 'factory' ? fn.factory : value
-    return model.takesEffect === 'live' ? { ...fn, applied: next } : { ...fn, pending: next }
-  }
+  const told =
+    (key: string, value: FunctionValue | 'factory') =>
+    (fn: FunctionReading, model: AdapterModel): FunctionReading => {
+      if (fn.key !== key) return fn
+      const next = value === 'factory' ? fn.factory : value
+      return model.takesEffect === 'live' ? { ...fn, applied: next } : { ...fn, pending: next }
+    }
   switch (step.kind) {
     case 'withdraw':
       return latch === 'none' || latch.state !== 'granted' ? seat : { ...seat, latch: { state: 'denied', n: latch.n } }
@@ -167,7 +199,10 @@ export function carryOut(seat: Seat, step: Step, hardware: Hardware): Seat {
     }
     case 'write':
       if (!blade) return seat
-      return { ...seat, blade: step.functions.reduce((all, { key, value }) => functions(all, hardware, told(key, value)), blade) }
+      return {
+        ...seat,
+        blade: step.functions.reduce((all, { key, value }) => functions(all, hardware, told(key, value)), blade),
+      }
     case 'power':
       switch (step.action) {
         case 'on':
@@ -203,7 +238,9 @@ export function worn(blade: Blade): readonly string[] {
   return blade.adapters.flatMap((adapter) =>
     adapter.functions.flatMap(({ applied, factory }) => {
       const born = set(factory)
-      return set(applied).filter((address): address is NonNullable<typeof address> => address !== undefined && !born.includes(address))
+      return set(applied).filter(
+        (address): address is NonNullable<typeof address> => address !== undefined && !born.includes(address),
+      )
     }),
   )
 }

@@ -3,10 +3,21 @@
  * be true of both together. Plain data from event to event, so that a search can go back to any moment. `rules` is what
  * the broken variants break; the rules as built are `built`.
  */
-import { decide } from '../../agent/core/decide.ts'
-import { type Bay, canonical, functionsOf, type Observed, type Sight, type Slot, type Step, type Blade, afterNextPost } from '../../agent/core/blade.ts'
+
+import {
+  afterNextPost,
+  type Bay,
+  type Blade,
+  canonical,
+  functionsOf,
+  type Observed,
+  type Sight,
+  type Slot,
+  type Step,
+} from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
+import { decide } from '../../agent/core/decide.ts'
 import { type BayPlan, planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
 import { type Accepted, emptyBay, type State } from '../../agent/core/state.ts'
@@ -16,7 +27,13 @@ import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn
 export type Fate = 'obeyed' | 'late' | 'unheard' | 'lost' | 'refused'
 
 export type Event =
-  | { readonly is: 'tend'; readonly bay: Bay; readonly fate: Fate; readonly amid?: Mishap; readonly after?: Mishap | Command }
+  | {
+      readonly is: 'tend'
+      readonly bay: Bay
+      readonly fate: Fate
+      readonly amid?: Mishap
+      readonly after?: Mishap | Command
+    }
   | { readonly is: 'mishap'; readonly mishap: Mishap }
   | { readonly is: 'command'; readonly command: Command; readonly durable: boolean }
   | { readonly is: 'sync' }
@@ -93,7 +110,15 @@ function advance(run: Run, event: Event, lab: Lab): Run {
       const durable: State = JSON.parse(JSON.stringify(run.durable))
       // What was not durable was not acknowledged either.
       const wantedOn = run.wantedOn.filter(() => run.unsynced.length === 0)
-      return { ...run, durable, head: durable, unsynced: [], wantedOn, touches: {}, observed: { ...run.observed, bays: {} } }
+      return {
+        ...run,
+        durable,
+        head: durable,
+        unsynced: [],
+        wantedOn,
+        touches: {},
+        observed: { ...run.observed, bays: {} },
+      }
     }
     case 'wait':
       return { ...run, clock: run.clock + event.seconds, rack: aged(run.rack, event.seconds) }
@@ -147,11 +172,17 @@ function turned(before: Run, after: Run, lab: Lab): Run {
 /** I3: behind a latch, a blade comes up as what it was armed as, and as nothing else. */
 function checkIdentity(state: State, bay: Bay, blade: Blade, n: number): void {
   const life = state.bays[bay]?.life
-  if (!life || life.serial !== blade.serial || life.n !== n) throw new Broken(`I3: blade ${blade.serial} came on in bay ${bay} without an arming of its own`)
-  const given = life.profile === undefined ? [] : Object.values(state.profiles[life.profile]?.given ?? {}).flatMap((set) => Object.values(set))
+  if (!life || life.serial !== blade.serial || life.n !== n)
+    throw new Broken(`I3: blade ${blade.serial} came on in bay ${bay} without an arming of its own`)
+  const given =
+    life.profile === undefined
+      ? []
+      : Object.values(state.profiles[life.profile]?.given ?? {}).flatMap((set) => Object.values(set))
   const wears = [...new Set(worn(blade))].sort()
   if (canonical(wears) !== canonical([...new Set<string>(given)].sort())) {
-    throw new Broken(`I3: bay ${bay} was armed as ${life.profile ?? 'nothing'} and came on with ${wears.join(' ') || 'factory values'}`)
+    throw new Broken(
+      `I3: bay ${bay} was armed as ${life.profile ?? 'nothing'} and came on with ${wears.join(' ') || 'factory values'}`,
+    )
   }
 }
 
@@ -181,14 +212,19 @@ function obey(run: Run, command: Command, durable: boolean, lab: Lab): Run {
   const bays = record.changes.flatMap((change) => ('bay' in change ? [change.bay] : []))
   const off = record.changes.flatMap((change) => ('set' in change && change.set === 'stopping' ? [change.bay] : []))
   const shots = record.changes.flatMap((change) => ('set' in change && change.set === 'one-shot' ? [change.bay] : []))
-  const on = record.changes.flatMap((change) => ('set' in change && change.set === 'power' && change.power === 'on' ? [change.bay] : []))
+  const on = record.changes.flatMap((change) =>
+    'set' in change && change.set === 'power' && change.power === 'on' ? [change.bay] : [],
+  )
   const next: Run = {
     ...run,
     head,
     requests: run.requests + 1,
     told: [...run.told, ...off],
     shots: [...run.shots, ...shots],
-    wantedOn: [...run.wantedOn.filter((bay) => !bays.includes(bay)), ...on.filter((bay) => run.rack.seats[bay]?.blade?.power !== 'on')],
+    wantedOn: [
+      ...run.wantedOn.filter((bay) => !bays.includes(bay)),
+      ...on.filter((bay) => run.rack.seats[bay]?.blade?.power !== 'on'),
+    ],
     unsynced: [...run.unsynced, { request, accepted: record.accepted }],
   }
   return durable ? sync(next) : next
@@ -289,7 +325,8 @@ function lastLook({ observed }: Run, bay: Bay): { slot: Slot; blade: Blade } | u
 }
 
 /** What is to be done about a bay now; for telling whether all is still. */
-export const planOf = (run: Run, bay: Bay, { hardware, rules }: Lab): BayPlan => rules.planBay(run.durable, bay, run.observed, hardware)
+export const planOf = (run: Run, bay: Bay, { hardware, rules }: Lab): BayPlan =>
+  rules.planBay(run.durable, bay, run.observed, hardware)
 
 function act(run: Run, bay: Bay, fate: Fate, lab: Lab): Run {
   const plan = planOf(run, bay, lab)
@@ -320,7 +357,8 @@ function take(run: Run, step: Step, fate: Fate, lab: Lab): Run {
   lab.tally?.(`step ${step.kind}`)
   const seat = run.rack.seats[bay] as Seat
   let touch = touchOf(run, bay)
-  const put = (next: Seat): Run => turned(run, { ...run, rack: { ...run.rack, seats: { ...run.rack.seats, [bay]: next } } }, lab)
+  const put = (next: Seat): Run =>
+    turned(run, { ...run, rack: { ...run.rack, seats: { ...run.rack.seats, [bay]: next } } }, lab)
   if (onBackplane(step)) {
     if (fate === 'lost' || fate === 'refused') return run
     const done = put(carryOut(seat, step, lab.hardware))
@@ -369,7 +407,12 @@ function checkRunning({ durable, told, shots, rack }: Run, step: Step): void {
 export function checkAnswers(run: Run, lab: Lab): void {
   for (const { request, accepted } of run.acknowledged) {
     const who = { door: 'mqtt', client: 'tester' } as unknown as Envelope['who']
-    const world = { state: run.durable, observed: run.observed, hardware: lab.hardware, moment: { bootId: 'x', uptimeMs: 0 } }
+    const world = {
+      state: run.durable,
+      observed: run.observed,
+      hardware: lab.hardware,
+      moment: { bootId: 'x', uptimeMs: 0 },
+    }
     const again = decide(world, { kind: 'resync' }, { who, request, content: request, dryRun: false })
     if (again.is !== 'repeat' || canonical(again.answer.accepted) !== canonical(accepted)) {
       throw new Broken(`I2: the answer to ${request} is lost`)

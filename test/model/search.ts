@@ -37,7 +37,12 @@ interface Node {
   readonly told?: string
 }
 
-export function search(run: Run, budget: Budget, lab: Lab, most: { readonly states: number; readonly depth: number }): Result {
+export function search(
+  run: Run,
+  budget: Budget,
+  lab: Lab,
+  most: { readonly states: number; readonly depth: number },
+): Result {
   const seen = new Set<string>([keyOf(run, budget)])
   let frontier: Node[] = [{ run, budget }]
   let depth = 0
@@ -67,9 +72,23 @@ export function search(run: Run, budget: Budget, lab: Lab, most: { readonly stat
 }
 
 /** What two moments must have in common to have the same future. */
-function keyOf({ rack, durable, observed, touches, told, shots, wantedOn }: Run, { bays: _, commands, ...budget }: Budget): string {
+function keyOf(
+  { rack, durable, observed, touches, told, shots, wantedOn }: Run,
+  { bays: _, commands, ...budget }: Budget,
+): string {
   const { answers: __, revision: ___, profiles: ____, ...state } = durable
-  const text = JSON.stringify([rack, state, observed, touches, told, shots, wantedOn, budget, commands.length, commands])
+  const text = JSON.stringify([
+    rack,
+    state,
+    observed,
+    touches,
+    told,
+    shots,
+    wantedOn,
+    budget,
+    commands.length,
+    commands,
+  ])
   return createHash('sha1').update(text).digest('base64')
 }
 
@@ -80,9 +99,21 @@ function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
     const seat = run.rack.seats[bay]
     if (seat?.blade?.stage === 'post') mishaps.push([{ it: 'post-end', bay }, budget])
     if (seat && seat.late.length > 0) mishaps.push([{ it: 'late', bay }, budget])
-    if (budget.button > 0 && seat?.blade?.power === 'off') mishaps.push([{ it: 'button', bay }, { ...budget, button: budget.button - 1 }])
-    if (budget.osOff > 0 && seat?.blade?.stage === 'os') mishaps.push([{ it: 'os-off', bay }, { ...budget, osOff: budget.osOff - 1 }])
-    if (budget.pull > 0 && seat?.blade) mishaps.push([{ it: 'pull', bay }, { ...budget, pull: budget.pull - 1 }])
+    if (budget.button > 0 && seat?.blade?.power === 'off')
+      mishaps.push([
+        { it: 'button', bay },
+        { ...budget, button: budget.button - 1 },
+      ])
+    if (budget.osOff > 0 && seat?.blade?.stage === 'os')
+      mishaps.push([
+        { it: 'os-off', bay },
+        { ...budget, osOff: budget.osOff - 1 },
+      ])
+    if (budget.pull > 0 && seat?.blade)
+      mishaps.push([
+        { it: 'pull', bay },
+        { ...budget, pull: budget.pull - 1 },
+      ])
     if (seat && !seat.blade && run.rack.shelf.length > 0) mishaps.push([{ it: 'insert', bay }, budget])
   }
   if (budget.ac > 0) mishaps.push([{ it: 'ac-loss' }, { ...budget, ac: budget.ac - 1 }])
@@ -94,8 +125,16 @@ function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
   if (budget.restart > 0) all.push([{ is: 'restart' }, { ...budget, restart: budget.restart - 1 }])
   for (const bay of budget.bays) {
     all.push([{ is: 'tend', bay, fate: 'obeyed' }, budget])
-    if (budget.late > 0) all.push([{ is: 'tend', bay, fate: 'late' }, { ...budget, late: budget.late - 1 }])
-    if (budget.lost > 0) all.push([{ is: 'tend', bay, fate: 'lost' }, { ...budget, lost: budget.lost - 1 }])
+    if (budget.late > 0)
+      all.push([
+        { is: 'tend', bay, fate: 'late' },
+        { ...budget, late: budget.late - 1 },
+      ])
+    if (budget.lost > 0)
+      all.push([
+        { is: 'tend', bay, fate: 'lost' },
+        { ...budget, lost: budget.lost - 1 },
+      ])
     for (const [mishap, left] of mishaps) {
       const about = 'bay' in mishap ? mishap.bay : bay
       if (about !== bay) continue
@@ -117,7 +156,9 @@ function say(event: Event): string {
   switch (event.is) {
     case 'tend': {
       const amid = event.amid ? `; between the halves of the look: ${word(event.amid)}` : ''
-      const after = event.after ? `; before it acts: ${'it' in event.after ? word(event.after) : order(event.after)}` : ''
+      const after = event.after
+        ? `; before it acts: ${'it' in event.after ? word(event.after) : order(event.after)}`
+        : ''
       return `the agent tends bay ${event.bay}${event.fate === 'obeyed' ? '' : ` (its command is ${event.fate})`}${amid}${after}`
     }
     case 'mishap':
@@ -132,5 +173,6 @@ function say(event: Event): string {
       return `${event.seconds} s pass`
   }
 }
-const word = (mishap: Mishap) => (mishap.it === 'ac-loss' ? 'AC is lost and returns' : `${mishap.it} in bay ${mishap.bay}`)
+const word = (mishap: Mishap) =>
+  mishap.it === 'ac-loss' ? 'AC is lost and returns' : `${mishap.it} in bay ${mishap.bay}`
 const order = (command: Command) => `command ${JSON.stringify(command)}`

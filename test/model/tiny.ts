@@ -3,7 +3,7 @@
  * one address each. Everything that judges it is the real thing.
  */
 import { expect } from 'vitest'
-import { parseId, parseMac, type ClientId, type ChassisId } from '../../agent/core/addresses.ts'
+import { type ChassisId, type ClientId, parseId, parseMac } from '../../agent/core/addresses.ts'
 import type { Blade, Observed } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
 import type { Command } from '../../agent/core/command.ts'
@@ -38,7 +38,14 @@ export function tinyHardware({ latch, address }: Kind): Hardware {
           ...plain,
           id: 'plain',
           fills: [[1], [2]],
-          slots: [{ id: 'lom', name: 'LOM', kind: 'lom', wiring: [{ port: 1, interconnect: first.id, downlink: { offset: 0 } }] }],
+          slots: [
+            {
+              id: 'lom',
+              name: 'LOM',
+              kind: 'lom',
+              wiring: [{ port: 1, interconnect: first.id, downlink: { offset: 0 } }],
+            },
+          ],
         },
       ],
       blades: [{ product: 'Tiny', form: 'plain', adapters: { lom: 'tiny' } }],
@@ -69,7 +76,10 @@ export const [p, q] = [id<'Profile'>('p'), id<'Profile'>('q')]
 function profile(name: typeof p, mac: string): Command {
   const value = parseMac(mac) ?? expect.unreachable()
   const connection = { kind: 'nic', id: id<'Connection'>('c'), mac: { from: 'value', value } } as const
-  return { kind: 'define-profile', profile: { id: name, connections: [connection], boot: { mode: 'uefi', order: [] }, affinity: 'bay' } }
+  return {
+    kind: 'define-profile',
+    profile: { id: name, connections: [connection], boot: { mode: 'uefi', order: [] }, affinity: 'bay' },
+  }
 }
 
 /** Two profiles defined, p assigned to bay 1; one blade in each bay, one on the shelf; nothing looked at yet. */

@@ -24,14 +24,14 @@ export function deedsIn(bay: number, log: readonly LogEntry[]): readonly LogEntr
 }
 
 /** Registers the tests, and gives what they leave behind to those that follow. */
-export function tellFirstHalf(options: StageOptions = {}): () => Told {
+export function tellFirstHalf(options: () => StageOptions = () => ({})): () => Told {
   const witness = new Witness()
   let on: Stage
   let chassis: Chassis
   let addresses: Addresses
 
   beforeAll(async () => {
-    on = await stage(options)
+    on = await stage(options())
     chassis = await on.chassis({ tapped: { bays: [3, 10], ears: witness } })
     witness.backDoor = chassis.backDoor
     await chassis.startAgent()

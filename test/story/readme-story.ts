@@ -49,7 +49,7 @@ export const lines: readonly Line[] = [
   },
   { say: 'The agent is killed.', hands: 'kill the agent' },
   {
-    say: 'The blade runs on. What the chassis showed last can still be read, and says how old it is.',
+    say: 'The blade runs on. What the chassis showed last can still be read, and says that it is old.',
     run: 'chassisctl get bays 3',
     shows: [/chassis demo is offline/, /db-01 +on +running/],
   },
@@ -65,7 +65,7 @@ export const lines: readonly Line[] = [
     shows: [/3 .* off +no profile +yes/, /4 .*db-01 +on +running +yes/],
   },
   {
-    say: 'Nobody else gets its addresses meanwhile.',
+    say: 'A server is in one bay: it is moved, and never assigned twice.',
     run: 'chassisctl assign db-01 bay 2',
     exit: 4,
     shows: [/refused: profile-assigned: db-01 is assigned to bay 4; move it/],
@@ -73,7 +73,7 @@ export const lines: readonly Line[] = [
   { say: 'The whole chassis loses AC, and the controller with it.', hands: 'cut AC' },
   { say: 'AC returns.', hands: 'restore AC' },
   {
-    say: 'Bay 4 is dressed again from the controller’s own store before it gets a permit.',
+    say: "Bay 4 is dressed again from the controller's own store before it gets a permit.",
     run: 'chassisctl wait --for in-sync bay 4',
     shows: [/bay 4 is in sync/],
   },
