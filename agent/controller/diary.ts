@@ -16,6 +16,9 @@ type Happening = Extract<Event, { kind: 'event' }>
 type Told = Pick<Happening, 'severity' | 'type' | 'message'> &
   Partial<Pick<Happening, 'bay' | 'profile' | 'reason' | 'who' | 'request'>>
 
+/** A sentence, and not what somebody sent: an event must fit its ring whatever a command held. */
+const longestMessage = 1_000
+
 export interface Diary {
   recorded(record: StoreRecord, state: State): void
   noticed(notice: Notice, state: State): void
@@ -31,8 +34,10 @@ export function openDiary(ring: EventRing, clock: Clock, bootId: string, log: (l
 
   function write(told: Told, state: State): void {
     const timeMs = clock.timeMs()
+    const { message } = told
     const event = {
       ...told,
+      ...(message.length > longestMessage && { message: `${message.slice(0, longestMessage - 1)}…` }),
       uptimeMs: clock.uptimeMs(),
       bootId,
       ...(timeMs !== undefined && { timeMs }),

@@ -694,7 +694,9 @@ function power(world: World, command: Extract<Command, { kind: 'power' }>): Effe
   const off = seenOff && own.life?.came !== 'armed'
   switch (wanted) {
     case 'on': {
-      const quarantined = state.doubts.find((doubt) => doubt.bay === bay && doubt.vouched)
+      const slot = sight?.slot
+      const serial = slot && slot !== 'unknown' && slot.presence === 'present' ? slot.serial : undefined
+      const quarantined = state.doubts.find((doubt) => doubt.serial === serial && doubt.vouched)
       if (quarantined)
         return refuse('bay-quarantined', `bay ${bay} may still be live as ${quarantined.profile}; reseat bay ${bay}`)
       const changes = want(world, bay, 'on')

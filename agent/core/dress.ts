@@ -41,13 +41,13 @@ export function place(
 }
 
 /** Whether anything of the profile's identity outlives AC loss on these adapters (W6, W9). */
-function keeps(
-  profile: Profile,
+export function keeps(
+  { connections }: Pick<Profile, 'connections'>,
   placed: { readonly [connection: string]: FunctionKey },
   blade: Blade,
   hardware: Hardware,
 ): boolean {
-  return profile.connections.some(({ id, kind }) => {
+  return connections.some(({ id, kind }) => {
     const adapter = blade.adapters.find(({ functions }) => functions.some(({ key }) => key === placed[id]))
     const model = adapter && hardware.adapters[adapter.model]
     if (!model) return true

@@ -85,7 +85,8 @@ function drawFace(bays: Bays, cell: (bay: Bay) => Cell, columns: number): readon
   for (const { box } of drawn) {
     const edge = '-'.repeat(box.right - box.left - 1)
     for (const row of [box.top, box.bottom]) put(row, box.left + 1, edge)
-    for (let row = box.top + 1; row < box.bottom; row++) for (const column of [box.left, box.right]) put(row, column, '|')
+    for (let row = box.top + 1; row < box.bottom; row++)
+      for (const column of [box.left, box.right]) put(row, column, '|')
   }
   for (const { box } of drawn)
     for (const row of [box.top, box.bottom]) for (const column of [box.left, box.right]) put(row, column, '+')
@@ -93,8 +94,7 @@ function drawFace(bays: Bays, cell: (bay: Bay) => Cell, columns: number): readon
     const inner = box.right - box.left - 1
     const label = String(bay)
     put(box.top, box.left + 1 + Math.max(0, Math.floor((inner - label.length) / 2)), label.slice(0, inner))
-    const texts =
-      lines === 1 ? [[is.name, is.state].filter((text) => text !== '').join(' ')] : [is.name, is.state]
+    const texts = lines === 1 ? [[is.name, is.state].filter((text) => text !== '').join(' ')] : [is.name, is.state]
     const first = box.top + 1 + Math.floor((box.bottom - box.top - 1 - lines) / 2)
     texts.forEach((text, i) => {
       const short = abbreviate(text, inner)

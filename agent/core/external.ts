@@ -3,10 +3,12 @@
  * anybody (I1). A blade's factory addresses count too, where somebody made a pool over them.
  */
 import type { PoolId } from './addresses.ts'
-import { type Blade, functionsOf } from './blade.ts'
+import { type Bay, type Blade, type FunctionKey, type FunctionReading, functionsOf } from './blade.ts'
+import type { Hardware } from './board.ts'
+import { keeps } from './dress.ts'
 import { has, stateOf } from './pool.ts'
 import type { Observation } from './record.ts'
-import type { State } from './state.ts'
+import type { Doubt, State } from './state.ts'
 
 export function unexplained(state: State, blade: Blade): Extract<Observation, { saw: 'external' }> | undefined {
   const pools = Object.values(state.pools)
@@ -28,4 +30,33 @@ export function unexplained(state: State, blade: Blade): Extract<Observation, { 
     if (addresses.length > 0) return { saw: 'external', pool: pool.spec.id as PoolId, addresses }
   }
   return undefined
+}
+
+/**
+ * A profile of this chassis that is worn by a blade of which no record says so: whoever dressed it knew more than we do,
+ * such as a controller whose last records did not reach the copy that this one adopted (W15). From now on it is in doubt.
+ */
+export function unrecordedWear(state: State, bay: Bay, blade: Blade, hardware: Hardware): Doubt | undefined {
+  const own = state.bays[bay]?.intent?.profile
+  for (const { profile, given, token } of Object.values(state.profiles)) {
+    const recorded = state.doubts.some((doubt) => doubt.profile === profile.id && doubt.serial === blade.serial)
+    if (recorded || profile.id === own) continue
+    const placed: { [connection: string]: FunctionKey } = {}
+    for (const [connection, set] of Object.entries(given)) {
+      const names: readonly string[] = Object.values(set)
+      const fn = functionsOf(blade).find((reading) => inUse(blade, reading).some((address) => names.includes(address)))
+      if (fn) placed[connection] = fn.key
+    }
+    const connections = profile.connections.filter(({ id }) => placed[id] !== undefined)
+    if (connections.length === 0) continue
+    const doubt = { profile: profile.id, token, bay, serial: blade.serial, placed, kept: false, vouched: false }
+    return { ...doubt, keeps: keeps({ connections }, placed, blade, hardware) }
+  }
+  return undefined
+}
+
+/** What is applied counts with the operating system up; before that, only if the next POST would still use it. */
+function inUse({ stage }: Blade, { applied, pending }: FunctionReading): readonly string[] {
+  const values = stage === 'os' ? [applied, ...(pending ? [pending] : [])] : [pending ?? applied]
+  return values.flatMap(({ mac, wwpn, wwnn, iqn }) => [mac, wwpn, wwnn, iqn].filter((address) => address !== undefined))
 }

@@ -57,7 +57,7 @@ export function foresee(state: State, observed: Observed, hardware: Hardware): F
 }
 
 /** With an arming ends what was asked of the blade and written for it (W16). */
-function forget(observed: Observed, note: Observation): Observed {
+export function forget(observed: Observed, note: Observation): Observed {
   if (note.saw !== 'off' && note.saw !== 'left') return observed
   const sight = observed.bays[note.bay]
   if (!sight) return observed

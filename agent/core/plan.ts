@@ -23,6 +23,7 @@ import {
 } from './blade.ts'
 import type { Hardware } from './board.ts'
 import { type Dressing, dress, type Placed, place, wears } from './dress.ts'
+import { unrecordedWear } from './external.ts'
 import { type Finding, find } from './reasons.ts'
 import type { Observation } from './record.ts'
 import { type BayState, bayState, type Doubt, type State } from './state.ts'
@@ -117,6 +118,16 @@ function planSlot(
   const blade = sight.blade
   if (blade === 'unknown' || blade === 'empty' || sight.pending) return unseen(state, bay, own, slot, sight)
 
+  const stray = unrecordedWear(state, bay, blade, hardware)
+  if (stray) return doubted(bay, slot, stray)
+  const twin = twinOf(bay, slot, observed)
+  if (twin !== undefined) {
+    return {
+      phase: 'unknown',
+      steps: granted(slot.permit) ? [{ kind: 'withdraw', bay }] : [],
+      findings: [find('serial-differs', `bays ${bay} and ${twin} show the same blade serial ${slot.serial}`)],
+    }
+  }
   const here = state.doubts.filter((doubt) => doubt.serial === slot.serial)
   const leavers = here.filter((doubt) => doubt.profile !== own.intent?.profile)
   const worn = here.find((doubt) => doubt.profile === own.intent?.profile && doubt.token === own.intent.token)
@@ -132,6 +143,15 @@ function planSlot(
   if (policy.steps.length > 0) return { phase: phaseOf(view), ...policy }
   const rest = isOn(view) ? planOn(view) : planOff(view)
   return policy.findings.length > 0 ? { ...rest, findings: [...rest.findings, ...policy.findings] } : rest
+}
+
+/** Another bay with the same blade serial, as unprogrammed FRUs have: then neither speaks for the other (W6, W7). */
+function twinOf(bay: Bay, { serial }: Present, { bays }: Observed): Bay | undefined {
+  for (const [other, { slot }] of Object.entries(bays)) {
+    const same = slot !== 'unknown' && slot.presence === 'present' && slot.serial === serial
+    if (same && Number(other) !== bay) return Number(other)
+  }
+  return undefined
 }
 
 function doubted(bay: Bay, { product }: Present, doubt: Doubt): BayPlan {
@@ -688,7 +708,7 @@ function differs(intent: NonNullable<BayState['intent']>, slot: Present): string
  */
 function elsewhere(state: State, own: BayState, slot: Present | undefined, observed: Observed): readonly Finding[] {
   const lit = poweredSerials(observed)
-  return state.doubts
+  const known = state.doubts
     .filter(({ profile, serial }) => profile === own.intent?.profile && serial !== slot?.serial)
     .filter(({ serial, vouched }) => !vouched || lit.includes(serial))
     .map(({ profile, bay, serial, kept }) =>
@@ -700,6 +720,20 @@ function elsewhere(state: State, own: BayState, slot: Present | undefined, obser
           )
         : find('in-doubt-elsewhere', `${profile} may still be live in bay ${bay}`, `power bay ${bay} off`),
     )
+  return [...known, ...unknownRunners(state, slot, observed)]
+}
+
+/**
+ * Blades that run, of which this controller neither knows what as nor could ask yet. An ordinary restart knows all; one
+ * that adopted a copy may not (W15), and what it has not seen may wear anything.
+ */
+function unknownRunners(state: State, slot: Present | undefined, { bays }: Observed): readonly Finding[] {
+  return Object.entries(bays).flatMap(([bay, sight]) => {
+    const there = sight.slot !== 'unknown' && sight.slot.presence === 'present' ? sight.slot : undefined
+    if (!there?.powerGood || there.serial === slot?.serial || sight.blind !== 'agent-started') return []
+    if (bayState(state, Number(bay)).life?.serial === there.serial) return []
+    return [find('in-doubt-elsewhere', `bay ${bay} runs as nobody knows what`, `wait, or reseat bay ${bay}`)]
+  })
 }
 
 function arm(view: View): BayPlan {

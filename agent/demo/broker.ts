@@ -36,7 +36,8 @@ export async function startBroker(port: number | undefined): Promise<Broker> {
 }
 
 async function nextFree(server: Server): Promise<number> {
-  for (let port = usualPort; port < usualPort + portsTried; port++) if ((await listen(server, port)) === undefined) return port
+  for (let port = usualPort; port < usualPort + portsTried; port++)
+    if ((await listen(server, port)) === undefined) return port
   throw new CanNot(`ports ${usualPort} to ${usualPort + portsTried - 1} are all taken; name a free one with --port`)
 }
 

@@ -57,7 +57,9 @@ export function start({ name, path, args, log, input }: Program): Child {
   // What is written to a program that just died is lost with it.
   child.stdin?.on('error', () => {})
   const ended = new Promise<Ended>((resolve) => {
-    child.once('error', (error) => resolve({ code: 1, signal: null, said: `${name} can not be started: ${error.message}` }))
+    child.once('error', (error) =>
+      resolve({ code: 1, signal: null, said: `${name} can not be started: ${error.message}` }),
+    )
     child.once('close', (code, signal) => {
       file.end()
       resolve({ code, signal, said: said.join('\n') })

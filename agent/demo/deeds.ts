@@ -8,7 +8,7 @@ export type DemoDeed =
   | { readonly wrong: string }
 
 export const deedHelp: readonly string[] = [
-  '  demo kill controller   SIGKILL to the controller; its watchdog starts it again',
+  "  demo kill controller   SIGKILL; the controller's watchdog starts it again",
   '  demo pull blade 3      pull the blade out of bay 3, running or not',
   '  demo insert blade 3    put it back into bay 3',
   '  demo cut power         AC off, for the chassis and the controller; then back',
@@ -17,19 +17,23 @@ export const deedHelp: readonly string[] = [
   '  Ctrl-D                 end the demo; its state stays for the next time',
 ]
 
-const forms: readonly { readonly words: readonly string[]; readonly do: Exclude<DemoDeed, { wrong: string }>['do'] }[] = [
-  { words: ['kill', 'controller'], do: 'kill' },
-  { words: ['pull', 'blade'], do: 'pull' },
-  { words: ['insert', 'blade'], do: 'insert' },
-  { words: ['cut', 'power'], do: 'cut' },
-  { words: ['press', 'button'], do: 'press' },
-  { words: ['boots'], do: 'boots' },
-  { words: ['help'], do: 'help' },
-]
+const forms: readonly { readonly words: readonly string[]; readonly do: Exclude<DemoDeed, { wrong: string }>['do'] }[] =
+  [
+    { words: ['kill', 'controller'], do: 'kill' },
+    { words: ['pull', 'blade'], do: 'pull' },
+    { words: ['insert', 'blade'], do: 'insert' },
+    { words: ['cut', 'power'], do: 'cut' },
+    { words: ['press', 'button'], do: 'press' },
+    { words: ['boots'], do: 'boots' },
+    { words: ['help'], do: 'help' },
+  ]
 
 /** Undefined: the line is for the controller. */
 export function parseDeed(line: string): DemoDeed | undefined {
-  const [demo, ...words] = line.toLowerCase().split(/\s+/).filter((word) => word !== '')
+  const [demo, ...words] = line
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '')
   if (demo !== 'demo') return undefined
   if (words.length === 0) return { do: 'help' }
   const form = forms.find((each) => each.words.every((word, i) => word === words[i]))

@@ -2,7 +2,7 @@
  * Where the demo's state lasts from run to run: the chassis (what real hardware would keep), the controller's flash, and
  * the logs. Only what the demo itself made is ever removed, and only one demo at a time works in it.
  */
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, appendFileSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { CanNot } from './can-not.ts'
 
@@ -15,19 +15,27 @@ export interface Folder {
   readonly accounts: string
   readonly agentLog: string
   readonly simulatorLog: string
+  /** A program that works here, too: the next demo waits for its end, should this one be killed. */
+  works(pid: number | undefined): void
   /** Lets another demo work here. */
   release(): void
 }
 
-export function openFolder(dir: string, chassis: string, fresh: boolean): Folder {
+export async function openFolder(dir: string, chassis: string, fresh: boolean): Promise<Folder> {
   const place = join(dir, chassis)
   const at = (name: string) => join(place, name)
   const lock = at('running')
-  const parts = { chassis: at('chassis'), flash: at('controller-a'), accounts: at('bmc.json'), agentLog: at('controller-a.log'), simulatorLog: at('chassis.log') }
+  const parts = {
+    chassis: at('chassis'),
+    flash: at('controller-a'),
+    accounts: at('bmc.json'),
+    agentLog: at('controller-a.log'),
+    simulatorLog: at('chassis.log'),
+  }
   try {
     makeFolder(resolve(place))
     accessSync(place, constants.W_OK)
-    takeLock(lock, place)
+    await takeLock(lock, place)
     if (fresh) for (const path of Object.values(parts)) rmSync(path, { recursive: true, force: true })
     mkdirSync(parts.flash, { recursive: true })
   } catch (error) {
@@ -35,7 +43,11 @@ export function openFolder(dir: string, chassis: string, fresh: boolean): Folder
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     throw new CanNot(`the folder ${dir} can not be written (${why}); name another with --dir`)
   }
-  return { ...parts, release: () => rmSync(lock, { force: true }) }
+  return {
+    ...parts,
+    works: (pid) => void (pid !== undefined && appendFileSync(lock, `${pid}\n`)),
+    release: () => rmSync(lock, { force: true }),
+  }
 }
 
 /** Step by step: where the system lets nobody make folders, Node 20's own recursive way goes round for ever. */
@@ -45,7 +57,8 @@ function makeFolder(path: string): void {
       mkdirSync(path)
       return undefined
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EEXIST')) return error.code
+      if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EEXIST'))
+        return error.code
       throw error
     }
   }
@@ -54,33 +67,38 @@ function makeFolder(path: string): void {
   mkdirSync(path)
 }
 
-function takeLock(lock: string, place: string): void {
-  for (let tried = 0; tried < 2; tried++) {
+/** Programs of a demo that was killed see that within a second; two controllers on one flash must not be. */
+const orphansMs = 5_000
+const lookMs = 100
+
+async function takeLock(lock: string, place: string): Promise<void> {
+  for (let waited = 0; ; waited += lookMs) {
     try {
       writeFileSync(lock, `${process.pid}\n`, { flag: 'wx' })
       return
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     }
-    const pid = Number(readFileSync(lock, 'utf8').trim())
-    if (isDemo(pid)) {
-      throw new CanNot(`another demo (process ${pid}) works in ${place}; end it, or name another folder with --dir`)
+    const [demo, ...programs] = readFileSync(lock, 'utf8').trim().split('\n').map(Number)
+    const busy = runs(demo, 'demo') ? demo : waited < orphansMs ? undefined : programs.find((pid) => runs(pid, place))
+    if (busy !== undefined) {
+      throw new CanNot(`another demo (process ${busy}) works in ${place}; end it, or name another folder with --dir`)
     }
-    rmSync(lock, { force: true })
+    if (programs.some((pid) => runs(pid, place))) await new Promise((resolve) => setTimeout(resolve, lookMs))
+    else rmSync(lock, { force: true })
   }
-  throw new CanNot(`another demo is starting in ${place}; name another folder with --dir`)
 }
 
-/** Alive, and a demo: the number may belong to something else by now. */
-function isDemo(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid < 1 || pid === process.pid) return false
+/** Alive, and what we think it is: the number may belong to something else by now. */
+function runs(pid: number | undefined, word: string): boolean {
+  if (pid === undefined || !Number.isInteger(pid) || pid < 1 || pid === process.pid) return false
   try {
     process.kill(pid, 0)
   } catch {
     return false
   }
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('demo')
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word)
   } catch {
     return true // no /proc here: alive is all that can be known
   }

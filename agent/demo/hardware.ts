@@ -24,7 +24,11 @@ export interface Hands {
 
 interface World {
   readonly shelf: { readonly [serial: string]: unknown }
-  readonly bays: { readonly [bay: string]: { readonly blade?: { readonly kept: { readonly serial: string }; readonly run: { readonly stage: string } } } }
+  readonly bays: {
+    readonly [bay: string]: {
+      readonly blade?: { readonly kept: { readonly serial: string }; readonly run: { readonly stage: string } }
+    }
+  }
 }
 
 export function handsAt(url: string): Hands {
@@ -59,7 +63,9 @@ export function handsAt(url: string): Hands {
     press: async (bay) => void (await ask('/button', { bay })),
     ac: async (on) => void (await ask('/ac', { on })),
     boots: async (bay) => {
-      const { boots } = (await ask(bay === undefined ? '/boots' : `/boots?bay=${bay}`)) as { readonly boots: readonly BootRecord[] }
+      const { boots } = (await ask(bay === undefined ? '/boots' : `/boots?bay=${bay}`)) as {
+        readonly boots: readonly BootRecord[]
+      }
       return boots
     },
     running: async () =>

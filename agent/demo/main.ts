@@ -7,12 +7,14 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../boards/load.ts'
+import { promptOf } from '../controller/doors/console/console.ts'
 import { version } from '../version.ts'
+import { usualPort } from './broker.ts'
 import { CanNot } from './can-not.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import { firstScreen } from './screen.ts'
 import { ControllerLine, note, obey, tellNews } from './session.ts'
-import { setStage, type Stage, usualPort } from './stage.ts'
+import { type Stage, setStage } from './stage.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -32,7 +34,7 @@ async function run(asked: Options): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, leave)
 
   let terminal: Terminal | undefined
-  const prompt = `${options.chassis}-A# `
+  const prompt = promptOf(options.chassis, 'A')
   const line = new ControllerLine(prompt, () => terminal)
   const shows = process.stdout.isTTY && !options.headless
   let last = ''
@@ -51,12 +53,16 @@ async function run(asked: Options): Promise<void> {
   const stage = await Promise.race([setting, left])
   if (stage === undefined) {
     // Told to end before it began: what was started meanwhile is ended, too.
-    await setting.then((late) => late.end(), () => {})
+    await setting.then(
+      (late) => late.end(),
+      () => {},
+    )
     return
   }
   try {
     progress('')
-    for (const each of options.headless ? headless(options, stage, board.name) : await screen(options, stage, board)) say(each)
+    for (const each of options.headless ? headless(options, stage, board.name) : await screen(options, stage, board))
+      say(each)
     if (!options.headless) terminal = takeTerminal(prompt, line, stage, leave)
     const telling = tellNews(stage, tell, halt.signal)
     await Promise.race([left, stage.broken])
@@ -82,7 +88,11 @@ function takeTerminal(prompt: string, line: ControllerLine, stage: Stage, leave:
   return terminal
 }
 
-async function screen(options: Options, { client, hands, broker }: Stage, board: Parameters<typeof firstScreen>[0]['board']): Promise<readonly string[]> {
+async function screen(
+  options: Options,
+  { client, hands, broker }: Stage,
+  board: Parameters<typeof firstScreen>[0]['board'],
+): Promise<readonly string[]> {
   return firstScreen({
     version,
     chassis: options.chassis,
@@ -109,7 +119,11 @@ function headless({ chassis, dir }: Options, { broker, places }: Stage, name: st
 
 /** A sentence for what we know; a stack for what we did not expect. */
 function fail(error: unknown): void {
-  process.stderr.write(error instanceof CanNot ? `midplane: ${error.message}\n` : `midplane: ${error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(
+    error instanceof CanNot
+      ? `midplane: ${error.message}\n`
+      : `midplane: ${error instanceof Error ? error.stack : String(error)}\n`,
+  )
   process.exit(1)
 }
 

@@ -4,9 +4,9 @@ import { type ChassisId, parseId } from '../core/addresses.ts'
 
 export const usage = `usage: npm start -- [options]
 
-Midplane on one machine: a simulated chassis, its controller and a broker, all on
-127.0.0.1. In a terminal you are on the controller's serial console; elsewhere it
-runs until it is told to end.
+Midplane on one machine: a simulated chassis, its controller and a broker, all
+on 127.0.0.1. In a terminal you are on the controller's serial console;
+elsewhere it runs until it is told to end.
 
   --board <id|file>   kind of chassis: hp-c7000, dell-m1000e ... (hp-c7000)
   --chassis <id>      its name (demo)

@@ -39,7 +39,7 @@ export function firstScreen(shown: Shown): readonly string[] {
     '',
     ...elevation(shown),
     '',
-    `  broker  ${`mqtt://127.0.0.1:${port}`.padEnd(31)}topics midplane/v1/${fit(chassis, 18)}/#`,
+    `  broker  ${`mqtt://127.0.0.1:${port}`.padEnd(31)}topics midplane/v1/${fit(chassis, 16)}/#`,
     '',
     "You are on the controller's serial console. Try these in order:",
     ...toTry(shown),
@@ -76,7 +76,10 @@ function elevation(shown: Shown): readonly string[] {
   }
   // Too many bays side by side: the legend goes below, two to a line.
   const words = legend.filter((line) => line !== '')
-  const pairs = Array.from({ length: Math.ceil(words.length / 2) }, (_, i) => `  ${(words[2 * i] ?? '').padEnd(30)}${words[2 * i + 1] ?? ''}`)
+  const pairs = Array.from(
+    { length: Math.ceil(words.length / 2) },
+    (_, i) => `  ${(words[2 * i] ?? '').padEnd(30)}${words[2 * i + 1] ?? ''}`,
+  )
   return [...drawElevation(board, cell, columns - 4).map((line) => `  ${line}`), ...pairs]
 }
 
@@ -143,12 +146,14 @@ export function cast({ profiles, bays }: Pick<Shown, 'profiles' | 'bays'>): {
 } {
   const assigned = profiles.flatMap(({ profile, bay }) => (bay === undefined ? [] : [{ profile, bay }]))
   const storage = ['fc', 'fcoe', 'iscsi']
-  const byStorage = ({ profile }: { readonly profile: Profile }) => storage.includes(profile.boot.order[0]?.target ?? '')
+  const byStorage = ({ profile }: { readonly profile: Profile }) =>
+    storage.includes(profile.boot.order[0]?.target ?? '')
   const found = assigned.find(byStorage) ?? assigned[0]
   if (!found) return { hero: undefined, spare: undefined }
   const product = bays.find(({ bay }) => bay === found.bay)?.product
   const spare = bays.find(
-    (view) => view.presence === 'present' && view.profile === undefined && view.power === 'off' && view.product === product,
+    (view) =>
+      view.presence === 'present' && view.profile === undefined && view.power === 'off' && view.product === product,
   )
   return { hero: { id: found.profile.id, bay: found.bay, hasLun: byStorage(found) }, spare: spare?.bay }
 }
@@ -157,10 +162,17 @@ function toTry(shown: Shown): readonly string[] {
   const { hero, spare } = cast(shown)
   const line = (what: string, why: string) => `  ${what.padEnd(27)}${why}`
   return [
-    hero ? line(`show bay ${hero.bay}`, 'MAC and WWPN: factory, assigned, applied') : line('show bays', 'all bays in one table'),
+    hero
+      ? line(`show bay ${hero.bay}`, 'MAC and WWPN: factory, assigned, applied')
+      : line('show bays', 'all bays in one table'),
     line('demo kill controller', 'no blade notices; it returns knowing everything'),
     ...(hero && spare !== undefined
-      ? [line(`demo pull blade ${hero.bay}`, `then: move profile ${fit(hero.id, 12)} to bay ${spare}${hero.hasLun ? '  (its LUN boots)' : ''}`)]
+      ? [
+          line(
+            `demo pull blade ${hero.bay}`,
+            `then: move profile ${fit(hero.id, 12)} to bay ${spare}${hero.hasLun ? '  (its LUN boots)' : ''}`,
+          ),
+        ]
       : []),
     line('help', 'all verbs; Ctrl-D ends the demo'),
   ]

@@ -4,8 +4,8 @@
  * asked for in another way, so that every board has something to show.
  */
 import { type ConnectionId, type PoolId, type ProfileId, parseIqn, parseWwn } from '../core/addresses.ts'
-import type { BootEntry, Connection, Profile, Source } from '../core/profile.ts'
 import type { PoolSpec } from '../core/pool.ts'
+import type { BootEntry, Connection, Profile, Source } from '../core/profile.ts'
 import type { Outcome } from '../core/reply.ts'
 import type { Client } from '../ctl/client.ts'
 import type { WireCommand } from '../wire/command.ts'
@@ -23,7 +23,13 @@ const initiators = pool('iscsi', 'iqn', 'oneview')
 const from = <Address>(id: string): Source<Address> => ({ from: 'pool', pool: id as PoolId })
 const nic = (id: string): Connection => ({ kind: 'nic', id: id as ConnectionId, mac: from('lan') })
 const fc: Connection = { kind: 'fc', id: 'san' as ConnectionId, wwpn: from('san'), wwnn: from('san') }
-const fcoe: Connection = { kind: 'fcoe', id: 'san' as ConnectionId, mac: from('lan'), wwpn: from('san'), wwnn: from('san') }
+const fcoe: Connection = {
+  kind: 'fcoe',
+  id: 'san' as ConnectionId,
+  mac: from('lan'),
+  wwpn: from('san'),
+  wwnn: from('san'),
+}
 const iscsi: Connection = { kind: 'iscsi', id: 'san' as ConnectionId, mac: from('lan'), iqn: from(initiators.id) }
 
 function sure<Value>(value: Value | undefined, what: string): Value {
@@ -38,7 +44,14 @@ const bySan = (target: 'fc' | 'fcoe'): BootEntry => ({ target, connection: 'san'
 const byIscsi: BootEntry = {
   target: 'iscsi',
   connection: 'san' as ConnectionId,
-  targets: [{ iqn: sure(parseIqn('iqn.2001-05.com.example:db-01'), 'a target'), address: '192.0.2.10', tcpPort: 3260, lun: '0' }],
+  targets: [
+    {
+      iqn: sure(parseIqn('iqn.2001-05.com.example:db-01'), 'a target'),
+      address: '192.0.2.10',
+      tcpPort: 3260,
+      lun: '0',
+    },
+  ],
   network: { by: 'dhcp' },
 }
 const byPxe: BootEntry = { target: 'pxe', connection: 'prod' as ConnectionId }
@@ -49,7 +62,11 @@ interface Seed {
   readonly description: string
   readonly ways: readonly { readonly connections: readonly Connection[]; readonly boot: BootEntry }[]
 }
-const web = (id: string): Seed => ({ id, description: 'web server, installed by PXE', ways: [{ connections: [nic('prod')], boot: byPxe }] })
+const web = (id: string): Seed => ({
+  id,
+  description: 'web server, installed by PXE',
+  ways: [{ connections: [nic('prod')], boot: byPxe }],
+})
 const seeds: readonly Seed[] = [
   web('web01'),
   web('web02'),
@@ -77,7 +94,8 @@ export async function seed(client: Client): Promise<number> {
   }
   const must = async (body: WireCommand) => {
     const outcome = await send(body)
-    if (outcome.kind === 'refused') throw new CanNot(`the controller refuses what the demo begins with: ${outcome.refusal.say}`)
+    if (outcome.kind === 'refused')
+      throw new CanNot(`the controller refuses what the demo begins with: ${outcome.refusal.say}`)
   }
   for (const each of pools) await must({ kind: 'define-pool', pool: each })
   for (const { id, description, ways } of seeds) {
@@ -85,9 +103,22 @@ export async function seed(client: Client): Promise<number> {
     let assigned = false
     for (const { connections, boot } of ways) {
       if (connections.includes(iscsi)) await must({ kind: 'define-pool', pool: initiators })
-      const wanted: Profile = { id: profile, description, connections, boot: { mode: 'uefi', order: [boot] }, affinity: 'model' }
+      const wanted: Profile = {
+        id: profile,
+        description,
+        connections,
+        boot: { mode: 'uefi', order: [boot] },
+        affinity: 'model',
+      }
       await must({ kind: 'define-profile', profile: wanted })
-      const outcome = await send({ kind: 'assign', profile, to: { any: {} }, when: 'now', preprovision: false, power: 'on' })
+      const outcome = await send({
+        kind: 'assign',
+        profile,
+        to: { any: {} },
+        when: 'now',
+        preprovision: false,
+        power: 'on',
+      })
       assigned = outcome.kind === 'accepted'
       if (assigned) break
     }

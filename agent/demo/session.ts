@@ -122,9 +122,14 @@ export async function obey(line: string, stage: Stage, controller: ControllerLin
 }
 
 /** The back door did not answer in time, or not at all. */
-const isGone = (error: unknown): boolean => error instanceof TypeError || (error instanceof Error && error.name === 'TimeoutError')
+const isGone = (error: unknown): boolean =>
+  error instanceof TypeError || (error instanceof Error && error.name === 'TimeoutError')
 
-async function carryOut(deed: NonNullable<ReturnType<typeof parseDeed>>, stage: Stage, terminal: Terminal): Promise<void> {
+async function carryOut(
+  deed: NonNullable<ReturnType<typeof parseDeed>>,
+  stage: Stage,
+  terminal: Terminal,
+): Promise<void> {
   const { hands, controller, client } = stage
   if ('wrong' in deed) return terminal.say(...note(`${deed.wrong}`))
   switch (deed.do) {
@@ -145,7 +150,9 @@ async function carryOut(deed: NonNullable<ReturnType<typeof parseDeed>>, stage: 
     }
     case 'pull': {
       const serial = await hands.pull(deed.bay)
-      return terminal.say(...note(`blade ${serial} is out of bay ${deed.bay}; to put it back: demo insert blade ${deed.bay}`))
+      return terminal.say(
+        ...note(`blade ${serial} is out of bay ${deed.bay}; to put it back: demo insert blade ${deed.bay}`),
+      )
     }
     case 'insert': {
       const serial = await hands.insert(deed.bay)
@@ -174,11 +181,19 @@ async function carryOut(deed: NonNullable<ReturnType<typeof parseDeed>>, stage: 
 }
 
 /** Tells when the controller is back and has seen to everything; the terminal goes on meanwhile. */
-async function back({ client, hands }: Stage, boot: string | undefined, terminal: Terminal, say: (running: number) => string): Promise<void> {
+async function back(
+  { client, hands }: Stage,
+  boot: string | undefined,
+  terminal: Terminal,
+  say: (running: number) => string,
+): Promise<void> {
   try {
     await whenBack(client, boot, backMs)
     terminal.say(...note("the controller's line is back"))
-    await client.waitFor((state) => isInSync(state, { of: 'chassis' }, 0), { timeoutMs: backMs, what: 'everything in sync' })
+    await client.waitFor((state) => isInSync(state, { of: 'chassis' }, 0), {
+      timeoutMs: backMs,
+      what: 'everything in sync',
+    })
     terminal.say(...note(`${say((await hands.running()).length)}`))
   } catch (error) {
     if (error instanceof TimedOut) terminal.say(...note(`${error.message}; see: show todo`))

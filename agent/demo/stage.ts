@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import type { Client } from '../ctl/client.ts'
 import { connect, isInSync } from '../ctl/client.ts'
 import { TimedOut, Unreachable } from '../ctl/errors.ts'
-import { type Broker, startBroker, usualPort } from './broker.ts'
+import { type Broker, startBroker } from './broker.ts'
 import { CanNot } from './can-not.ts'
 import { type Child, type Ended, firstLine, type Kept, keep, type Program, start } from './child.ts'
 import { openFolder } from './folder.ts'
@@ -41,7 +41,7 @@ const readyMs = 20_000
 const watchdogMs = 1_000
 
 export async function setStage(options: Options, programs: string, boards: string, told: Told): Promise<Stage> {
-  const folder = openFolder(options.dir, options.chassis, options.fresh)
+  const folder = await openFolder(options.dir, options.chassis, options.fresh)
   const closers: (() => Promise<void> | void)[] = [folder.release]
   const end = async () => {
     for (let close = closers.pop(); close; close = closers.pop()) await close()
@@ -64,6 +64,7 @@ export async function setStage(options: Options, programs: string, boards: strin
       input: false,
     }
     const chassis = start(simulator)
+    folder.works(chassis.process.pid)
     closers.push(() => chassis.end())
     const ready = JSON.parse(await firstLine(simulator, chassis, readyMs)) as Ready
     const broken = chassis.ended.then(({ said }): never => {
@@ -95,7 +96,10 @@ export async function setStage(options: Options, programs: string, boards: strin
       },
       { afterMs: watchdogMs },
       {
-        born: told.born,
+        born: (child) => {
+          folder.works(child.process.pid)
+          told.born(child)
+        },
         died: told.died,
         gaveUp: ({ said }) => gaveUp(new CanNot(`the controller does not start: ${said.split('\n').at(-1) ?? ''}`)),
       },
@@ -136,7 +140,8 @@ async function meet(broker: string, chassis: string): Promise<Client> {
       return await connect({ broker, client: 'demo', chassis })
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error
-      if (Date.now() > limit) throw new CanNot(`the controller was not ready within ${readyMs / 1000} s: ${error.message}`)
+      if (Date.now() > limit)
+        throw new CanNot(`the controller was not ready within ${readyMs / 1000} s: ${error.message}`)
     }
   }
 }
@@ -147,11 +152,19 @@ const syncMs = 90_000
 async function settle(client: Client, told: Told): Promise<void> {
   await client.load(readyMs)
   told.progress('the controller looks at its bays ...')
-  await patiently(client.waitFor((state) => state.isWhole && state.all('bay').every(({ phase }) => phase !== 'unknown'), { timeoutMs: readyMs }))
+  await patiently(
+    client.waitFor((state) => state.isWhole && state.all('bay').every(({ phase }) => phase !== 'unknown'), {
+      timeoutMs: readyMs,
+    }),
+  )
   const revision = isUntouched(client) ? await seed(client) : 0
   const stop = client.state.changed.hear(() => told.progress(progressOf(client)))
   told.progress(progressOf(client))
-  await patiently(client.waitFor((state) => isInSync(state, { of: 'chassis' }, revision) || waitsForHands(client, revision), { timeoutMs: syncMs }))
+  await patiently(
+    client.waitFor((state) => isInSync(state, { of: 'chassis' }, revision) || waitsForHands(client, revision), {
+      timeoutMs: syncMs,
+    }),
+  )
   stop()
 }
 
@@ -161,7 +174,14 @@ function waitsForHands({ state }: Client, revision: number): boolean {
   if (!state.isWhole || (state.chassis?.revision ?? -1) < revision) return false
   return open.every(({ findings }) => findings.some(({ reason }) => handsNeeded.includes(reason)))
 }
-const handsNeeded: readonly string[] = ['no-blade', 'different-blade', 'does-not-fit', 'secret-missing', 'left-by-hand', 'ac-lost-unseen']
+const handsNeeded: readonly string[] = [
+  'no-blade',
+  'different-blade',
+  'does-not-fit',
+  'secret-missing',
+  'left-by-hand',
+  'ac-lost-unseen',
+]
 
 function progressOf({ state }: Client): string {
   const assigned = state.all('bay').filter(({ profile }) => profile !== undefined)
@@ -184,5 +204,3 @@ export async function whenBack(client: Client, before: string | undefined, timeo
   await client.waitFor(isBack, { timeoutMs, what: 'the controller back' })
   await client.refresh({ timeoutMs })
 }
-
-export { usualPort }

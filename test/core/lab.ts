@@ -22,7 +22,7 @@ import {
 import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type Decision, decide } from '../../agent/core/decide.ts'
-import { foresee, predict } from '../../agent/core/foresee.ts'
+import { foresee, forget, predict } from '../../agent/core/foresee.ts'
 import { type BayPlan, planBay } from '../../agent/core/plan.ts'
 import type { Profile } from '../../agent/core/profile.ts'
 import { evolve, type Observation } from '../../agent/core/record.ts'
@@ -278,6 +278,7 @@ export class Lab {
 
   note(observation: Observation) {
     this.state = evolve(this.state, { kind: 'observation', observation })
+    this.observed = forget(this.observed, observation)
   }
 
   /** One step, carried out as it was meant. */

@@ -53,7 +53,7 @@ interface World {
   readonly states?: number
 }
 
-function explore({ kind, budget, first = [on(1)], states = 20_000 }: World, change: Partial<Rules> = {}) {
+function explore({ kind, budget, first = [on(1)], states = 12_000 }: World, change: Partial<Rules> = {}) {
   const hardware = tinyHardware(kind)
   const begun = settled(tinyRun(hardware, first), { hardware, rules: built })
   const lab = { hardware, rules: { ...built, ...change } }
@@ -100,7 +100,7 @@ const worlds: readonly (readonly [string, World])[] = [
   ],
   [
     'a director: a move while blades are pulled and swapped',
-    { kind: director, budget: { commands: [moveP, on(1)], pull: 2, button: 1 }, first: [], states: 15_000 },
+    { kind: director, budget: { commands: [moveP, on(1)], pull: 2, button: 1 }, first: [], states: 8_000 },
   ],
 ]
 for (const [name, world] of worlds) {
@@ -108,7 +108,7 @@ for (const [name, world] of worlds) {
     const found = explore(world)
     expect(found.broken).toBeUndefined()
     expect(found.states).toBeGreaterThan(1000)
-  })
+  }, 120_000)
 }
 
 // ── Broken on purpose ───────────────────────────────────────────────────────────────────────────────────────────

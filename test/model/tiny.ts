@@ -97,13 +97,13 @@ export function tinyRun(hardware: Hardware, more: readonly Command[] = []): Run 
   let state: State = blank('tiny' as ChassisId, hardware.board.id, '0'.repeat(32))
   const assigned: Command = { kind: 'assign', profile: p, to: { bay: 1 }, when: 'now', preprovision: true }
   const script = [profile(p, '02:00:00:00:00:0a'), profile(q, '02:00:00:00:00:0b'), assigned, ...more]
-  script.forEach((command, i) => {
+  for (const [i, command] of script.entries()) {
     const request = `set-up-${i}`
     const who = { door: 'mqtt', client: parseId<'Client'>('setup') as ClientId } as const
     const world = { state, observed, hardware, moment: { bootId: 'boot', uptimeMs: 0 } }
     const decision = decide(world, command, { who, request, content: request, dryRun: false })
     if (decision.is !== 'accepted') return expect.unreachable(JSON.stringify(decision))
     state = evolve(state, decision.record)
-  })
+  }
   return begin(state, rack, observed)
 }

@@ -112,6 +112,12 @@ export class Chassis {
     return this.agent
   }
 
+  /** The first start: waits until every bay was looked at, as whoever is about to assign something would. */
+  async commission(): Promise<void> {
+    await this.startAgent()
+    await this.done('wait --for in-sync')
+  }
+
   async endAgent(signal: NodeJS.Signals = 'SIGKILL'): Promise<Ended | undefined> {
     return this.agent?.end(signal)
   }

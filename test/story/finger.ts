@@ -62,7 +62,7 @@ export function hand(): () => Hand {
     on = await stage()
     const ears = { asked: (asked: Asked) => before(asked), answered: () => {} }
     chassis = await on.chassis({ postSeconds: 0.3, tapped: { bays, ears } })
-    await chassis.startAgent()
+    await chassis.commission()
     await chassis.done('apply -f -', { stdin: JSON.stringify({ pools, profiles: [database] }) })
     addresses = addressesOf(await chassis.json<ShownProfile[]>('get profiles'))
     await chassis.backDoor.do('san', { luns: [{ ...storage, initiators: [addresses.wwpn] }] })

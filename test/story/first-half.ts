@@ -34,7 +34,7 @@ export function tellFirstHalf(options: () => StageOptions = () => ({})): () => T
     on = await stage(options())
     chassis = await on.chassis({ tapped: { bays: [3, 10], ears: witness } })
     witness.backDoor = chassis.backDoor
-    await chassis.startAgent()
+    await chassis.commission()
   })
   afterAll(() => on?.end())
 

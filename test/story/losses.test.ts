@@ -17,7 +17,7 @@ let addresses: Addresses
 beforeAll(async () => {
   on = await stage()
   chassis = await on.chassis()
-  await chassis.startAgent()
+  await chassis.commission()
   await chassis.done('apply -f -', { stdin: JSON.stringify({ pools, profiles: [database] }) })
   addresses = addressesOf(await chassis.json<ShownProfile[]>('get profiles'))
   await chassis.done('assign db-01 bay 3 --power on --wait')

@@ -14,7 +14,7 @@ let west: Chassis
 beforeAll(async () => {
   on = await stage()
   ;[east, west] = await Promise.all([on.chassis({ id: 'east' }), on.chassis({ id: 'west', seed: 'west' })])
-  await Promise.all([east.startAgent(), west.startAgent()])
+  await Promise.all([east.commission(), west.commission()])
 })
 afterAll(() => on?.end())
 

@@ -13,7 +13,7 @@ afterAll(() => on?.end())
 test('the story of the README happens as it is told, line by line', async () => {
   on = await stage()
   const chassis = await on.chassis()
-  await chassis.startAgent()
+  await chassis.commission()
   writeFileSync(join(chassis.folder, file.name), file.text)
   const printed = await tell(chassis)
   const { STORY_OUTPUT } = process.env

@@ -21,15 +21,16 @@ export async function glance(bay: Bay, backplane: Backplane, blind: Blindness, s
   try {
     const reading = await backplane.read(signal)
     const slot = reading.bays[bay]
-    if (!slot) return { slot: 'unknown', blade: 'unknown', blind: 'backplane-silent', why: `the backplane knows no bay ${bay}` }
-    return slot.presence === 'present'
-      ? { slot, blade: 'unknown', blind, reading }
-      : { slot, blade: 'empty', reading }
+    if (!slot)
+      return { slot: 'unknown', blade: 'unknown', blind: 'backplane-silent', why: `the backplane knows no bay ${bay}` }
+    return slot.presence === 'present' ? { slot, blade: 'unknown', blind, reading } : { slot, blade: 'empty', reading }
   } catch (error) {
-    return unseen('unknown', error)
+    if (!(error instanceof Fault)) throw error
+    return { slot: 'unknown', blade: 'unknown', blind: 'backplane-silent', why: error.message }
   }
 }
 
+/** A bay that changes under each of so many looks is given up on, until the next round. */
 const tries = 3
 
 export async function look(bay: Bay, backplane: Backplane, driver: Driver, signal: AbortSignal): Promise<Look> {
@@ -40,7 +41,11 @@ export async function look(bay: Bay, backplane: Backplane, driver: Driver, signa
     try {
       blade = await driver.observe(bay, signal)
     } catch (error) {
-      return { ...unseen(before.slot, error), ...(before.reading && { reading: before.reading }) }
+      if (!(error instanceof Fault)) throw error
+      // A BMC takes long to be silent: what the backplane showed before that is old by now.
+      const now = signal.aborted ? before : await glance(bay, backplane, error.blind, signal)
+      if (now.slot === 'unknown' || now.slot.presence !== 'present') return now
+      return { ...now, blind: error.blind, why: error.message }
     }
     const after = await glance(bay, backplane, 'bmc-silent', signal)
     if (after.slot === 'unknown' || after.slot.presence !== 'present') return after
@@ -54,9 +59,4 @@ export async function look(bay: Bay, backplane: Backplane, driver: Driver, signa
     }
     return { slot: after.slot, blade, ...(after.reading && { reading: after.reading }) }
   }
-}
-
-function unseen(slot: Slot | 'unknown', error: unknown): Look {
-  if (!(error instanceof Fault)) throw error
-  return { slot, blade: 'unknown', blind: slot === 'unknown' ? 'backplane-silent' : error.blind, why: error.message }
 }

@@ -8,14 +8,22 @@ import { copyWords } from './chassis-views.ts'
 import { columns, printable, wrap } from './text.ts'
 
 /** With what it will do, where it is stored, and how to see it done: accepted is not done. */
-export function accepted(outcome: Extract<Outcome, { kind: 'accepted' }>, follow: string | undefined): readonly string[] {
+export function accepted(
+  outcome: Extract<Outcome, { kind: 'accepted' }>,
+  follow: string | undefined,
+): readonly string[] {
   const { changed, diff, revision } = outcome.accepted
   if (!changed) return [...hint(follow), `%OK unchanged at revision ${revision}: it is so already`]
   const copies = `stored on ${copyWords(outcome.copies)}${outcome.singleCopy ? ', single copy' : ''}`
-  return [...diff.flatMap((line) => wrap(printable(line), columns, '  ')), ...hint(follow), `%OK accepted revision ${revision}, ${copies}`]
+  return [
+    ...diff.flatMap((line) => wrap(printable(line), columns, '  ')),
+    ...hint(follow),
+    `%OK accepted revision ${revision}, ${copies}`,
+  ]
 }
 
-const hint = (follow: string | undefined): readonly string[] => (follow === undefined ? [] : [`to see it done: ${follow}`])
+const hint = (follow: string | undefined): readonly string[] =>
+  follow === undefined ? [] : [`to see it done: ${follow}`]
 
 /**
  * The sentence stands in the last line where it fits; where it does not, it stands above, and its last part, which is

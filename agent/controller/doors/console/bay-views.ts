@@ -75,12 +75,17 @@ function addresses(functions: readonly FunctionView[], all: boolean): readonly s
   const hidden = functions.length - shown.length
   return [
     ...sideBySide(functions, shown),
-    ...(hidden > 0 ? wrap(`${hidden} more ${hidden === 1 ? 'port keeps its' : 'ports keep their'} factory addresses: add 'all' to see them`) : []),
+    ...(hidden > 0
+      ? wrap(
+          `${hidden} more ${hidden === 1 ? 'port keeps its' : 'ports keep their'} factory addresses: add 'all' to see them`,
+        )
+      : []),
   ]
 }
 
 function sideBySide(functions: readonly FunctionView[], shown: readonly FunctionView[]): readonly string[] {
-  const row = (name: string, values: readonly string[]) => `${name.padEnd(6)}${values.map((value) => value.padEnd(third)).join('  ')}`.trimEnd()
+  const row = (name: string, values: readonly string[]) =>
+    `${name.padEnd(6)}${values.map((value) => value.padEnd(third)).join('  ')}`.trimEnd()
   return [
     row('', ['factory', 'assigned', 'applied']),
     ...functions
@@ -89,7 +94,14 @@ function sideBySide(functions: readonly FunctionView[], shown: readonly Function
         portLine(fn),
         ...kinds.flatMap((kind) => {
           const values = [fn.factory[kind], fn.assigned?.[kind], fn.applied[kind]]
-          return values.some(Boolean) ? [row(` ${kind === 'mac' ? 'MAC' : kind.toUpperCase()}`, values.map((value) => value ?? '-'))] : []
+          return values.some(Boolean)
+            ? [
+                row(
+                  ` ${kind === 'mac' ? 'MAC' : kind.toUpperCase()}`,
+                  values.map((value) => value ?? '-'),
+                ),
+              ]
+            : []
         }),
         ...iqns(fn),
       ]),
@@ -100,7 +112,9 @@ function sideBySide(functions: readonly FunctionView[], shown: readonly Function
 function iqns({ factory, assigned, applied }: FunctionView): readonly string[] {
   const values = { factory: factory.iqn, assigned: assigned?.iqn, applied: applied.iqn }
   if (!Object.values(values).some(Boolean)) return []
-  return Object.entries(values).flatMap(([name, iqn]) => wrap(` IQN  ${name.padEnd(8)} ${iqn ?? '-'}`, 79, '               '))
+  return Object.entries(values).flatMap(([name, iqn]) =>
+    wrap(` IQN  ${name.padEnd(8)} ${iqn ?? '-'}`, 79, '               '),
+  )
 }
 
 function portLine({ key, role, connection, interconnect, downlink, vlan, maxMbps }: FunctionView): string {
@@ -200,10 +214,14 @@ export function profile(scene: Scene, id: ProfileId): readonly string[] | undefi
     ...(profile.description ? wrap(printable(profile.description)) : []),
     ...profile.connections.flatMap((connection) => [
       ...wrap(`${connection.kind} ${connection.id}${placeWords(connection)}`),
-      ...Object.entries(given[connection.id] ?? {}).flatMap(([kind, address]) => wrap(`  ${kind.toUpperCase().padEnd(4)} ${address}`, 79, '       ')),
+      ...Object.entries(given[connection.id] ?? {}).flatMap(([kind, address]) =>
+        wrap(`  ${kind.toUpperCase().padEnd(4)} ${address}`, 79, '       '),
+      ),
     ]),
     ...boots(profile),
-    ...inDoubt.flatMap(({ bay: at }) => wrap(`it may still be live in bay ${at}: pull blade ${at}, or reseat bay ${at}`, 79, '  ')),
+    ...inDoubt.flatMap(({ bay: at }) =>
+      wrap(`it may still be live in bay ${at}: pull blade ${at}, or reseat bay ${at}`, 79, '  '),
+    ),
   ]
 }
 
@@ -221,7 +239,7 @@ function boots({ boot }: ProfileView['profile']): readonly string[] {
   if (boot.order.length === 0) return [`boots (${boot.mode}): the firmware's own order`]
   return [
     `boots (${boot.mode}):`,
-    ...boot.order.flatMap((entry, i) => {
+    ...boot.order.flatMap((entry, i): readonly string[] => {
       const line = `  ${i + 1}. ${bootWord(entry.target)}`
       switch (entry.target) {
         case 'local':
@@ -235,7 +253,12 @@ function boots({ boot }: ProfileView['profile']): readonly string[] {
         case 'fcoe':
           return [`${line} on ${entry.connection}`, ...entry.targets.map(({ wwpn, lun }) => `     ${wwpn} LUN ${lun}`)]
         case 'iscsi':
-          return [`${line} on ${entry.connection}`, ...entry.targets.flatMap(({ iqn, address, lun }) => wrap(`     ${iqn} at ${address} LUN ${lun}`, 79, '     '))]
+          return [
+            `${line} on ${entry.connection}`,
+            ...entry.targets.flatMap(({ iqn, address, lun }) =>
+              wrap(`     ${iqn} at ${address} LUN ${lun}`, 79, '     '),
+            ),
+          ]
       }
     }),
   ]

@@ -37,9 +37,18 @@ function rangeWords({ range }: PoolView['spec']): string {
 export function health({ health, controllers, chassis }: Scene): readonly string[] {
   const parts = health
     ? [
-        ...group('power supplies', health.supplies.map(({ bay, state, watts }) => `${bay} ${state}${state === 'ok' ? ` ${watts} W` : ''}`)),
-        ...group('fans', health.fans.map(({ bay, state, rpm }) => `${bay} ${state}${state === 'ok' ? ` ${rpm} rpm` : ''}`)),
-        ...group('temperatures', health.temperatures.map(({ name, celsius, limit }) => `${name} ${celsius} C of ${limit}`)),
+        ...group(
+          'power supplies',
+          health.supplies.map(({ bay, state, watts }) => `${bay} ${state}${state === 'ok' ? ` ${watts} W` : ''}`),
+        ),
+        ...group(
+          'fans',
+          health.fans.map(({ bay, state, rpm }) => `${bay} ${state}${state === 'ok' ? ` ${rpm} rpm` : ''}`),
+        ),
+        ...group(
+          'temperatures',
+          health.temperatures.map(({ name, celsius, limit }) => `${name} ${celsius} C of ${limit}`),
+        ),
       ]
     : ['supplies, fans and temperatures were not read yet']
   return [...parts, ...controllers.flatMap(host), chassisLine(chassis)]
@@ -87,7 +96,11 @@ export function events(scene: Scene): readonly string[] {
   if (events.length === 0) return ['nothing happened yet']
   return events.flatMap((event) => {
     if (event.kind === 'gap') return [`${event.from} to ${event.to} were dropped`]
-    return wrap(`${event.number} ${when(event, scene.presence)} ${mark[event.severity]}${printable(event.message)}`, 79, '    ')
+    return wrap(
+      `${event.number} ${when(event, scene.presence)} ${mark[event.severity]}${printable(event.message)}`,
+      79,
+      '    ',
+    )
   })
 }
 
@@ -101,7 +114,9 @@ function when({ timeMs, bootId, uptimeMs }: Extract<Event, { kind: 'event' }>, p
 
 export function store({ controllers }: Scene): readonly string[] {
   return controllers.flatMap(({ slot, store }) => [
-    ...wrap(`controller ${slot}: ${store.readOnly ? 'READ-ONLY: nothing can be changed, blades keep running' : 'stores changes'}`),
+    ...wrap(
+      `controller ${slot}: ${store.readOnly ? 'READ-ONLY: nothing can be changed, blades keep running' : 'stores changes'}`,
+    ),
     ...wrap(`last change stored on: ${copyWords(store.copies)}`),
     `record ${store.index}, ${store.bytesWritten} bytes and ${store.syncs} syncs to flash since the start`,
     `chassis EEPROM: ${Math.round(store.eepromUse * 100)} % full, ${store.eepromPagesWritten} pages written since the start`,
@@ -121,8 +136,12 @@ export function version({ presence, chassis, controllers }: Scene): readonly str
   const [controller] = controllers
   return [
     `Midplane ${presence.version}, controller ${controller?.slot ?? '?'}`,
-    ...wrap(`chassis: ${chassis?.boardName ?? presence.board}${chassis?.serial ? `, serial ${printable(chassis.serial)}` : ''}`),
+    ...wrap(
+      `chassis: ${chassis?.boardName ?? presence.board}${chassis?.serial ? `, serial ${printable(chassis.serial)}` : ''}`,
+    ),
     `up ${duration(presence.uptimeMs)}, revision ${presence.revision}`,
-    ...(chassis?.office ? wrap(`central manager: ${chassis.office.client}`) : ['no central manager commands this chassis']),
+    ...(chassis?.office
+      ? wrap(`central manager: ${chassis.office.client}`)
+      : ['no central manager commands this chassis']),
   ]
 }

@@ -41,11 +41,11 @@ export interface OpenConsole {
   close(): void
 }
 
-export const promptOf = (front: Front, slot: 'A' | 'B'): string => `${front.chassis}-${slot}# `
+export const promptOf = (chassis: string, slot: 'A' | 'B'): string => `${chassis}-${slot}# `
 
 export function openConsole(parts: ConsoleParts): OpenConsole {
   const { input, output, front, slot, echo } = parts
-  const prompt = promptOf(front, slot)
+  const prompt = promptOf(front.chassis, slot)
   const editor = new LineEditor()
   const end = echo ? '\r\n' : '\n'
   let closed = false
@@ -95,7 +95,8 @@ export function openConsole(parts: ConsoleParts): OpenConsole {
 }
 
 /** What a stream reports has a code; what we got wrong has none. */
-const isStreamError = (error: unknown): boolean => error instanceof Error && ('code' in error || 'disconnected' in error)
+const isStreamError = (error: unknown): boolean =>
+  error instanceof Error && ('code' in error || 'disconnected' in error)
 
 async function carryOut(line: Line, parts: ConsoleParts): Promise<readonly string[]> {
   switch (line.is) {

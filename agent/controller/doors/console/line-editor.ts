@@ -121,12 +121,12 @@ export class LineEditor {
   }
 
   /** ECMA-48 §5.4: ESC [ parameters, then one final byte from 40 to 7e; ESC O and one byte; ESC and one byte. */
-  #escaped(escape: Escape, byte: number): Heard {
-    const { bytes } = escape
+  #escaped(sequence: Escape, byte: number): Heard {
+    const { bytes } = sequence
     this.#escape = undefined
     if (byte > 0x7e || bytes > mostEscaped) this.#disturbed = true
-    else if (escape.in === 'start' && (byte === 0x5b || byte === 0x4f)) this.#escape = { in: 'sequence', bytes: 1 }
-    else if (escape.in === 'sequence' && byte < 0x40) this.#escape = { in: 'sequence', bytes: bytes + 1 }
+    else if (sequence.in === 'start' && (byte === 0x5b || byte === 0x4f)) this.#escape = { in: 'sequence', bytes: 1 }
+    else if (sequence.in === 'sequence' && byte < 0x40) this.#escape = { in: 'sequence', bytes: bytes + 1 }
     return quiet
   }
 }

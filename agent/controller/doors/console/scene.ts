@@ -3,7 +3,18 @@ import type { ProfileId } from '../../../core/addresses.ts'
 import type { Bay } from '../../../core/blade.ts'
 import type { BootTarget } from '../../../core/profile.ts'
 import type { PartState } from '../../../core/reply.ts'
-import type { BayView, ChassisView, ControllerView, Event, HealthView, Part, Phase, PoolView, Presence, ProfileView } from '../../../core/views.ts'
+import type {
+  BayView,
+  ChassisView,
+  ControllerView,
+  Event,
+  HealthView,
+  Part,
+  Phase,
+  PoolView,
+  Presence,
+  ProfileView,
+} from '../../../core/views.ts'
 
 export interface Scene {
   readonly bays: readonly BayView[]
@@ -112,4 +123,10 @@ export function attention({ inSync, findings }: BayView): 'ok' | 'waits' | 'need
 }
 
 /** Holds that end by themselves. */
-const passing: readonly BayView['findings'][number]['reason'][] = ['starting', 'stopping', 'not-looked-yet', 'unanswered', 'working']
+const passing: readonly BayView['findings'][number]['reason'][] = [
+  'starting',
+  'stopping',
+  'not-looked-yet',
+  'unanswered',
+  'working',
+]

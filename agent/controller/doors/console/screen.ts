@@ -21,7 +21,9 @@ export function draw(view: View, scene: Scene): Drawn {
       return { lines: ofBays.profiles(scene) }
     case 'profile': {
       const lines = ofBays.profile(scene, view.profile)
-      return lines ? { lines } : { refusal: refuse('no-such-profile', `no profile ${view.profile}; say 'show profiles'`) }
+      return lines
+        ? { lines }
+        : { refusal: refuse('no-such-profile', `no profile ${view.profile}; say 'show profiles'`) }
     }
     case 'pools':
       return { lines: ofChassis.pools(scene) }
@@ -58,5 +60,10 @@ function help(): readonly string[] {
 }
 
 function helpOn({ usage, says, more, example }: Verb): readonly string[] {
-  return [...usage.map((line) => `  ${line}`), ...wrap(says), ...more.map((line) => `  ${line}`), `for example: ${example}`]
+  return [
+    ...usage.map((line) => `  ${line}`),
+    ...wrap(says),
+    ...more.map((line) => `  ${line}`),
+    `for example: ${example}`,
+  ]
 }

@@ -52,7 +52,9 @@ export function table(heads: readonly Column[], rows: readonly (readonly string[
   )
   const line = (texts: readonly string[]) =>
     heads
-      .map(({ right }, i) => (right ? (texts[i] ?? '').padStart(widths[i] ?? 0) : (texts[i] ?? '').padEnd(widths[i] ?? 0)))
+      .map(({ right }, i) =>
+        right ? (texts[i] ?? '').padStart(widths[i] ?? 0) : (texts[i] ?? '').padEnd(widths[i] ?? 0),
+      )
       .join('  ')
       .trimEnd()
   return [
@@ -81,7 +83,9 @@ export function dateTime(ms: number): string {
   const shifted = day + 719_468
   const era = Math.floor(shifted / 146_097)
   const ofEra = shifted - era * 146_097
-  const yearOfEra = Math.floor((ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365)
+  const yearOfEra = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  )
   const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100))
   const shiftedMonth = Math.floor((5 * ofYear + 2) / 153)
   const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9

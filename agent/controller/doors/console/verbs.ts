@@ -42,7 +42,17 @@ const preprovision = 'preprovision also if the bay is empty: its blade wears it 
 export const verbs: readonly Verb[] = [
   {
     verb: 'show',
-    usage: ['show bays', 'show bay 3 [all]', 'show profiles', 'show profile web-01', 'show pools', 'show health', 'show todo', 'show events', 'show store'],
+    usage: [
+      'show bays',
+      'show bay 3 [all]',
+      'show profiles',
+      'show profile web-01',
+      'show pools',
+      'show health',
+      'show todo',
+      'show events',
+      'show store',
+    ],
     says: 'what the chassis has and does',
     more: ['bay 3 all   every port, also those that keep their factory addresses'],
     example: 'show bay 3',
@@ -106,14 +116,22 @@ export const verbs: readonly Verb[] = [
   },
   {
     verb: 'move',
-    usage: ['move profile db-01 to bay 4 [power-off] [next-off] [power on] [preprovision]', 'move profile db-01 to bay any'],
+    usage: [
+      'move profile db-01 to bay 4 [power-off] [next-off] [power on] [preprovision]',
+      'move profile db-01 to bay any',
+    ],
     says: 'another blade becomes that server: off here, then on there',
     more: [powerOff, nextOff, preprovision],
     example: 'move profile db-01 to bay 4 power-off',
     parse: (words) => {
       const profile = words.id<'Profile'>('profile')
       const to = where(words)
-      const how = { when: 'now' as When, stop: 'no' as Stop, preprovision: false, power: undefined as 'on' | 'off' | undefined }
+      const how = {
+        when: 'now' as When,
+        stop: 'no' as Stop,
+        preprovision: false,
+        power: undefined as 'on' | 'off' | undefined,
+      }
       words.options(['power-off', 'next-off', 'power', 'preprovision'], (option) => {
         if (option === 'power-off') how.stop = 'graceful'
         if (option === 'next-off') how.when = 'next-off'
@@ -179,7 +197,8 @@ export const verbs: readonly Verb[] = [
     says: 'look again, and try again what had failed',
     more: [],
     example: 'resync bay 3',
-    parse: (words) => (words.next === undefined ? command({ kind: 'resync' }) : command({ kind: 'resync', bay: words.bay() })),
+    parse: (words) =>
+      words.next === undefined ? command({ kind: 'resync' }) : command({ kind: 'resync', bay: words.bay() }),
   },
   {
     verb: 'help',
@@ -246,6 +265,7 @@ function complaint(words: Words): Asked {
 export function follow(wanted: WireCommand, bay: number | undefined): string | undefined {
   const at = bay ?? ('bay' in wanted ? wanted.bay : undefined)
   if (at !== undefined) return `show bay ${at}`
-  const profile: ProfileId | undefined = 'profile' in wanted && typeof wanted.profile === 'string' ? wanted.profile : undefined
+  const profile: ProfileId | undefined =
+    'profile' in wanted && typeof wanted.profile === 'string' ? wanted.profile : undefined
   return profile === undefined ? 'show todo' : `show profile ${profile}`
 }

@@ -21,7 +21,10 @@ export class Words {
 
   constructor(line: string) {
     // Ids are lower case: a technician's caps lock does no harm.
-    this.#words = line.toLowerCase().split(' ').filter((word) => word !== '')
+    this.#words = line
+      .toLowerCase()
+      .split(' ')
+      .filter((word) => word !== '')
   }
 
   get complaint(): Refusal | undefined {
@@ -85,7 +88,8 @@ export class Words {
   number(): number {
     const word = this.#take()
     if (word === undefined) this.complain('field-missing', `say which bay by its number; ${this.usage}`)
-    else if (!/^[1-9]\d{0,2}$/.test(word)) this.complain('field-invalid', `'${short(word)}' is no bay number; ${this.usage}`)
+    else if (!/^[1-9]\d{0,2}$/.test(word))
+      this.complain('field-invalid', `'${short(word)}' is no bay number; ${this.usage}`)
     return Number(word)
   }
 

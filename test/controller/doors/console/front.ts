@@ -47,10 +47,15 @@ export class LabFront extends Lab implements Front {
         return { ...head, outcome: { kind: 'refused', refusal, others } }
       }
       case 'repeat':
-        return { ...head, replayed: true, outcome: { kind: 'accepted', accepted: decision.answer.accepted, copies: ['flash'], singleCopy: false } }
+        return {
+          ...head,
+          replayed: true,
+          outcome: { kind: 'accepted', accepted: decision.answer.accepted, copies: ['flash'], singleCopy: false },
+        }
       case 'accepted': {
         this.do(command)
-        const copies = command.kind === 'power' || command.kind === 'locate' ? (['flash'] as const) : (['flash', 'eeprom'] as const)
+        const copies =
+          command.kind === 'power' || command.kind === 'locate' ? (['flash'] as const) : (['flash', 'eeprom'] as const)
         return { ...head, outcome: { kind: 'accepted', accepted: decision.record.accepted, copies, singleCopy: false } }
       }
     }
@@ -59,7 +64,9 @@ export class LabFront extends Lab implements Front {
   ask: Front['ask'] = (query) => {
     const { epoch, revision, incarnation, term } = this.state
     if (query.kind !== 'list-events') return expect.unreachable(query.kind)
-    const events = this.events.filter((event) => event.kind === 'event' && event.number > query.since).slice(0, query.limit)
+    const events = this.events
+      .filter((event) => event.kind === 'event' && event.number > query.since)
+      .slice(0, query.limit)
     return { request: '', epoch, revision, incarnation, term, replayed: false, outcome: { kind: 'events', events } }
   }
 
@@ -67,7 +74,13 @@ export class LabFront extends Lab implements Front {
 
   parts: Front['parts'] = () => {
     const { state, observed, hardware } = this
-    const reporting: Reporting = { state, observed, plans: plan(state, observed, hardware), hardware, since: () => 30_000 }
+    const reporting: Reporting = {
+      state,
+      observed,
+      plans: plan(state, observed, hardware),
+      hardware,
+      since: () => 30_000,
+    }
     const parts: Part[] = [
       ...hardware.board.bays.map(({ bay }): Part => ({ part: 'bay', view: reportBay(reporting, bay) })),
       ...Object.keys(state.profiles).flatMap((id): Part[] => {
@@ -85,14 +98,35 @@ export class LabFront extends Lab implements Front {
           version: '0.1.0',
           uptimeMs: this.uptimeMs,
           role: 'owner',
-          host: { hostname: 'oa', cpus: 2, load: 0.25, memoryBytes: 512 * 2 ** 20, memoryFreeBytes: 200 * 2 ** 20, celsius: 41, interfaces: [] },
-          store: { readOnly: false, notes: [], copies: ['flash', 'eeprom'], index: 12, digest: 'ab', bytesWritten: 4096, syncs: 9, eepromPagesWritten: 3, eepromUse: 0.11 },
+          host: {
+            hostname: 'oa',
+            cpus: 2,
+            load: 0.25,
+            memoryBytes: 512 * 2 ** 20,
+            memoryFreeBytes: 200 * 2 ** 20,
+            celsius: 41,
+            interfaces: [],
+          },
+          store: {
+            readOnly: false,
+            notes: [],
+            copies: ['flash', 'eeprom'],
+            index: 12,
+            digest: 'ab',
+            bytesWritten: 4096,
+            syncs: 9,
+            eepromPagesWritten: 3,
+            eepromUse: 0.11,
+          },
         },
       },
       {
         part: 'health',
         view: {
-          supplies: [{ bay: 1, state: 'ok', watts: 410 }, { bay: 2, state: 'failed', watts: 0 }],
+          supplies: [
+            { bay: 1, state: 'ok', watts: 410 },
+            { bay: 2, state: 'failed', watts: 0 },
+          ],
           fans: [{ bay: 1, state: 'ok', rpm: 4200 }],
           temperatures: [{ name: 'ambient', celsius: 23, limit: 42 }],
           frus: [],
@@ -101,7 +135,9 @@ export class LabFront extends Lab implements Front {
     ]
     const names = Object.fromEntries(parts.map((part) => [partName(part), 1]))
     const chassis = { part: 'chassis', view: reportChassis(reporting, 'CH0001' as Serial, names) } as const
-    return [...parts, chassis].map((part): PartState => ({ revision: state.revision, version: 1, incarnation: state.incarnation, term: 1, part }))
+    return [...parts, chassis].map(
+      (part): PartState => ({ revision: state.revision, version: 1, incarnation: state.incarnation, term: 1, part }),
+    )
   }
 
   presence: Front['presence'] = () => ({
@@ -162,7 +198,10 @@ export class Seat {
   async type(line: string): Promise<readonly string[]> {
     this.input.write(`${line}\r`)
     const text = await this.prompts(1)
-    return text.replace(/demo-A# $/, '').split(/\r?\n/).filter((each) => each !== '')
+    return text
+      .replace(/demo-A# $/, '')
+      .split(/\r?\n/)
+      .filter((each) => each !== '')
   }
 }
 

@@ -70,7 +70,8 @@ describe('a line on the serial console', () => {
         const { lines, echo } = typed([...noise], [0x03], 'show bays\r')
         bytes += noise.length
         expect(lines.at(-1)).toEqual(line('show bays'))
-        for (const each of lines) if (each.is === 'line') expect(each.text).toMatch(new RegExp(`^[ -~]{0,${mostCharacters}}$`))
+        for (const each of lines)
+          if (each.is === 'line') expect(each.text).toMatch(new RegExp(`^[ -~]{0,${mostCharacters}}$`))
         expect(echo).toMatch(/^[\x20-\x7e\b\r\n]*$/)
       }),
       { numRuns: 300 },

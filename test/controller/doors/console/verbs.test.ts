@@ -10,16 +10,20 @@ const printableLine = /^[\x20-\x7e]*$/
 const lastLine = /^%(OK( .+)?|ERR \d+ [A-Z_]+ .+)$/
 
 describe('a technician at the console', () => {
-  it.each(verbs.map(({ verb, example }) => [verb, example] as const))('is given an example of %s that works: %s', async (_, example) => {
-    expect(parseLine(example)).not.toMatchObject({ is: 'complaint' })
-    const front = new LabFront()
-    if (!example.startsWith('assign')) front.running()
-    if (example.startsWith('move')) front.do({ kind: 'assign', profile: 'db-01' as never, to: { bay: 2 }, when: 'now', preprovision: false })
-    const seat = await seated(front)
-    const lines = await seat.type(example)
-    expect(lines.at(-1)).toMatch(/^%OK/)
-    seat.console.close()
-  })
+  it.each(verbs.map(({ verb, example }) => [verb, example] as const))(
+    'is given an example of %s that works: %s',
+    async (_, example) => {
+      expect(parseLine(example)).not.toMatchObject({ is: 'complaint' })
+      const front = new LabFront()
+      if (!example.startsWith('assign')) front.running()
+      if (example.startsWith('move'))
+        front.do({ kind: 'assign', profile: 'db-01' as never, to: { bay: 2 }, when: 'now', preprovision: false })
+      const seat = await seated(front)
+      const lines = await seat.type(example)
+      expect(lines.at(-1)).toMatch(/^%OK/)
+      seat.console.close()
+    },
+  )
 
   it('reads no word of a verb in its help that the verb does not take', () => {
     // Brackets are what may be left out, bars a choice: each form, with and without.
@@ -29,11 +33,34 @@ describe('a technician at the console', () => {
   })
 
   it.each([
-    ['assign profile web-01 to bay 3', { kind: 'assign', profile: 'web-01', to: { bay: 3 }, when: 'now', preprovision: false }],
-    ['assign profile web-01 to bay 3 next-off power on', { kind: 'assign', profile: 'web-01', to: { bay: 3 }, when: 'next-off', preprovision: false, power: 'on' }],
-    ['assign profile web-01 to bay any', { kind: 'assign', profile: 'web-01', to: { any: {} }, when: 'now', preprovision: false }],
-    ['unassign profile web-01 power-off next-off', { kind: 'unassign', profile: 'web-01', when: 'next-off', stop: 'graceful', force: false }],
-    ['move profile db-01 to bay 4 power-off', { kind: 'move', profile: 'db-01', to: { bay: 4 }, when: 'now', stop: 'graceful', preprovision: false, force: false }],
+    [
+      'assign profile web-01 to bay 3',
+      { kind: 'assign', profile: 'web-01', to: { bay: 3 }, when: 'now', preprovision: false },
+    ],
+    [
+      'assign profile web-01 to bay 3 next-off power on',
+      { kind: 'assign', profile: 'web-01', to: { bay: 3 }, when: 'next-off', preprovision: false, power: 'on' },
+    ],
+    [
+      'assign profile web-01 to bay any',
+      { kind: 'assign', profile: 'web-01', to: { any: {} }, when: 'now', preprovision: false },
+    ],
+    [
+      'unassign profile web-01 power-off next-off',
+      { kind: 'unassign', profile: 'web-01', when: 'next-off', stop: 'graceful', force: false },
+    ],
+    [
+      'move profile db-01 to bay 4 power-off',
+      {
+        kind: 'move',
+        profile: 'db-01',
+        to: { bay: 4 },
+        when: 'now',
+        stop: 'graceful',
+        preprovision: false,
+        force: false,
+      },
+    ],
     ['power bay 3 off', { kind: 'power', bay: 3, want: 'off', stop: 'graceful' }],
     ['power bay 3 cycle force', { kind: 'power', bay: 3, want: 'cycle', stop: 'forced' }],
     ['locate bay 16 off', { kind: 'locate', bay: 16, lit: false }],
@@ -83,7 +110,9 @@ describe('a technician at the console', () => {
       'to see it done: show bay 3',
       '%OK accepted revision 5, stored on flash and EEPROM',
     ])
-    expect((await seat.type('assign profile web-01 to bay 3 power on')).at(-1)).toBe('%OK unchanged at revision 5: it is so already')
+    expect((await seat.type('assign profile web-01 to bay 3 power on')).at(-1)).toBe(
+      '%OK unchanged at revision 5: it is so already',
+    )
     expect((await seat.type('locate bay 3 on')).at(-1)).toBe('%OK accepted revision 6, stored on flash')
     seat.console.close()
   })
@@ -94,7 +123,10 @@ describe('a technician at the console', () => {
     await seat.type('locate bay 1 on')
     await seat.type('locate bay 1 off')
     const envelopes = front.submitted.map(({ envelope }) => envelope)
-    expect(envelopes.map(({ who }) => who)).toEqual([{ door: 'console', client: 'console-a' }, { door: 'console', client: 'console-a' }])
+    expect(envelopes.map(({ who }) => who)).toEqual([
+      { door: 'console', client: 'console-a' },
+      { door: 'console', client: 'console-a' },
+    ])
     expect(new Set(envelopes.map(({ request }) => request)).size).toBe(2)
     expect(new Set(envelopes.map(({ content }) => content)).size).toBe(2)
     seat.console.close()
@@ -103,7 +135,9 @@ describe('a technician at the console', () => {
   it('does not stop a running server by a mistyped bay: reseat asks back', async () => {
     const front = new LabFront().running()
     const seat = await seated(front)
-    expect(await seat.type('reseat bay 3')).toEqual(['%ERR 50 BLADE_POWERED blade 3 is on as web-01; add yes to stop it all the same'])
+    expect(await seat.type('reseat bay 3')).toEqual([
+      '%ERR 50 BLADE_POWERED blade 3 is on as web-01; add yes to stop it all the same',
+    ])
     expect(front.submitted).toEqual([])
     expect((await seat.type('reseat bay 3 yes')).at(-1)).toMatch(/^%OK accepted/)
     expect((await seat.type('reseat bay 4')).at(-1)).toMatch(/^%OK accepted/)
@@ -122,13 +156,27 @@ describe('a technician at the console', () => {
     const front = new LabFront().running()
     const seat = await seated(front)
     const words = fc.constantFrom(
-      ...new Set(verbs.flatMap(({ usage }) => usage).flatMap((line) => line.split(/[ |[\]]+/)).filter((word) => word !== '')),
+      ...new Set(
+        verbs
+          .flatMap(({ usage }) => usage)
+          .flatMap((line) => line.split(/[ |[\]]+/))
+          .filter((word) => word !== ''),
+      ),
     )
     const odd = fc.oneof(words, words, words, fc.nat(20).map(String), fc.stringMatching(/^[ -~]{0,12}$/))
+    // Half of the lines nearly make sense: those are the ones that could do something by accident.
+    const sense = fc.constantFrom(...verbs.flatMap(({ usage }) => usage).flatMap(unfold)).map((form) => form.split(' '))
+    const slipped = fc
+      .tuple(sense, fc.nat(9), fc.constantFrom('as it is', 'replaced', 'inserted', 'cut'), odd)
+      .map(([form, at, how, word]) => {
+        if (how === 'as it is') return form
+        if (how === 'cut') return form.slice(0, at)
+        return [...form.slice(0, at), word, ...form.slice(how === 'replaced' ? at + 1 : at)]
+      })
     let lines = 0
     let accepted = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(odd, { maxLength: 8 }), async (typed) => {
+      fc.asyncProperty(fc.oneof(slipped, fc.array(odd, { maxLength: 8 })), async (typed) => {
         const line = typed.join(' ')
         const before = front.submitted.length
         const answered = await seat.type(line)
@@ -145,6 +193,7 @@ describe('a technician at the console', () => {
     )
     console.log(`${lines} lines, ${accepted} of them accepted`)
     expect(lines).toBeGreaterThanOrEqual(600)
+    expect(accepted).toBeGreaterThan(10)
     seat.console.close()
   })
 })
@@ -152,7 +201,8 @@ describe('a technician at the console', () => {
 /** Every line that a usage stands for. */
 function unfold(usage: string): string[] {
   const optional = /^(.*?) ?\[([^\]]*)\](.*)$/.exec(usage)
-  if (optional) return [...unfold(`${optional[1]}${optional[3]}`), ...unfold(`${optional[1]} ${optional[2]}${optional[3]}`)]
+  if (optional)
+    return [...unfold(`${optional[1]}${optional[3]}`), ...unfold(`${optional[1]} ${optional[2]}${optional[3]}`)]
   const choice = /^(.*?)(\S+\|\S+)(.*)$/.exec(usage)
   if (choice) return (choice[2] ?? '').split('|').flatMap((word) => unfold(`${choice[1]}${word}${choice[3]}`))
   return [usage]
