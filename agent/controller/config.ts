@@ -136,9 +136,9 @@ export function readConfig(args: readonly string[], boards: string, env: Environ
       json,
       console: line,
       slot: slot === 'B' ? 'B' : 'A',
+      ...(adopt !== undefined && { adopt: chassis }),
       ...(eeprom !== undefined && { eeprom }),
       ...(broker && { broker }),
-      ...(adopt !== undefined && { adopt: chassis }),
     },
   }
 }

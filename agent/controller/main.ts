@@ -59,6 +59,7 @@ async function run(config: Config): Promise<void> {
     eeprom: config.eeprom === undefined ? undefined : await eepromAt(config.eeprom, hardware.board.backplane.eeprom),
     chassis: config.chassis,
     board: hardware.board.id,
+    ...(config.adopt !== undefined && { adopt: config.adopt }),
     onRecovered: (state) => recover(state),
     onReadOnly: (why) => log(`the store is read-only: ${why}`),
   })
@@ -126,6 +127,7 @@ async function run(config: Config): Promise<void> {
         health = read
       }),
       diary.settle(),
+      memory.mend(),
     ]).catch((error: unknown) => log(`health: ${error instanceof Error ? error.message : String(error)}`))
     showing.changed()
   }

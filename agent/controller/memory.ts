@@ -45,6 +45,8 @@ export interface OpenedMemory extends Memory {
   /** Key under which secrets are sealed (W16); undefined: there is no EEPROM to keep it. */
   readonly chassisKey: Uint8Array | undefined
   view(): StoreView
+  /** Tries again to give the EEPROM what it did not take; nothing to do is nothing done. */
+  mend(): Promise<void>
   close(): Promise<void>
 }
 
@@ -53,6 +55,8 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   const eeprom = typeof options.eeprom === 'object' ? options.eeprom : undefined
   const notes: string[] = []
   let recovered: string | undefined
+  /** Set while the EEPROM is brought up to what was read back from flash. */
+  let copying: string | undefined
   let held: string | undefined
   let copies: readonly Copy[] = ['flash']
   /** Why the EEPROM lacks the last binding, where it does. */
@@ -64,9 +68,15 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     evolve,
     essentials,
     term: ({ term }) => term,
-    onRecovered: ({ state }, why) => {
+    onRecovered: (_, why) => {
       recovered = `the flash failed and was read again: ${why}`
-      options.onRecovered(state)
+      // What was read back may hold a record that the EEPROM lacks. Nothing acts on one copy that could be two (W10).
+      copying = recovered
+      void store.mirror().then((copied) => {
+        mirrored(copied)
+        copying = undefined
+        options.onRecovered(store.durable.state)
+      })
     },
     onReadOnly: (why) => {
       options.onRecovered(store.durable.state)
@@ -201,7 +211,12 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   return {
     state,
     chassisKey: typeof keys === 'object' ? Buffer.from(keys.key, 'hex') : undefined,
-    readOnly: () => held ?? store.readOnly,
+    readOnly: () => held ?? store.readOnly ?? copying,
+    mend: async () => {
+      if (single !== undefined && eeprom && held === undefined && store.readOnly === undefined) {
+        mirrored(await store.mirror())
+      }
+    },
     copies: () => copies,
     fits: (next) => {
       const room = store.room(next)
@@ -213,6 +228,7 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     },
     append: async (record, everywhere) => {
       if (held !== undefined) throw new NotStored(held, true)
+      if (copying !== undefined) throw new NotStored(copying, false)
       try {
         const receipt = await store.append([{ record, copies: everywhere ? 'both' : 'flash' }])
         const reached: readonly Copy[] = receipt.eeprom ? ['flash', 'eeprom'] : ['flash']

@@ -252,8 +252,8 @@ describe('What stands in the EEPROM', () => {
 
 /** The part of a state that outlives its controller. */
 function asKept(state: State): State {
-  const bays = Object.entries(state.bays).flatMap(([bay, { intent, power, override }]) => {
-    const kept = { ...(intent && { intent }), ...(power && { power }), ...(override && { override }) }
+  const bays = Object.entries(state.bays).flatMap(([bay, own]) => {
+    const { n: _, life: __, anew: ___, resets: ____, reseats: _____, locate: ______, ...kept } = own
     return Object.keys(kept).length > 0 ? [[bay, { ...emptyBay, ...kept }] as const] : []
   })
   return { ...state, bays: Object.fromEntries(bays), answers: {} }

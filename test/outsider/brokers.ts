@@ -85,6 +85,9 @@ export async function startMosquitto(): Promise<Broker> {
   ]
   writeFileSync(config, `${lines.join('\n')}\n`)
   const broker = spawn(need('mosquitto'), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+  // It does not outlive the tests, however they end.
+  const stop = () => void broker.kill('SIGKILL')
+  process.once('exit', stop)
   const room = waitingRoom()
   let said = ''
   let rest = ''
@@ -107,6 +110,7 @@ export async function startMosquitto(): Promise<Broker> {
     port,
     subscribed: room.subscribed,
     close: async () => {
+      process.off('exit', stop)
       if (broker.exitCode === null) {
         broker.kill('SIGKILL')
         await once(broker, 'exit')

@@ -71,7 +71,14 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...['--broker', `mqtt://127.0.0.1:${options.broker.port}`, '--mqtt', options.mqtt ?? 'auto'],
   ]
   const start = () => startAgent(folder, args, options.heapMiB)
-  let agent = await start()
+  const clear = async () => {
+    await ended(chassis.child, 'SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+  let agent = await start().catch(async (error: unknown) => {
+    await clear()
+    throw error
+  })
   return {
     folder,
     agent: () => agent,
@@ -82,8 +89,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     look: async (what) => (await fetch(`${chassis.at.backDoor}/${what}`)).json(),
     close: async () => {
       await agent.kill('SIGKILL')
-      await ended(chassis.child, 'SIGKILL')
-      rmSync(folder, { recursive: true, force: true })
+      await clear()
     },
   }
 }

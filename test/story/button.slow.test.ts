@@ -16,8 +16,8 @@ test.each(fingers)('a press on %s at each moment of a move never ends in a wrong
   const { move, press } = the()
   let [boots, moment, last] = [0, 1, 1]
   for (; moment <= last; moment++) {
-    const moved = await move((from, to) => async (_, count) => {
-      if (count !== moment) return
+    const moved = await move((from, to) => async (_, count, when) => {
+      if (when !== 'asked' || count !== moment) return
       for (const blade of blades) await press({ from, to }[blade], hold)
     })
     // As long as moves have such a moment.

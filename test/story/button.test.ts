@@ -36,8 +36,8 @@ test('a press on both blades at one moment of a move, each move at another momen
   let boots = 0
   const moments = [2, 14, 26, 36, 40, 44]
   for (const moment of moments) {
-    const moved = await move((from, to) => async (_, count) => {
-      if (count !== moment) return
+    const moved = await move((from, to) => async (_, count, when) => {
+      if (when !== 'asked' || count !== moment) return
       await press(from)
       await press(to)
     })
@@ -51,8 +51,9 @@ test('a press in POST stops the blade; it is not started again before somebody s
   const { move, press, presses, isOn, chassis } = the()
   const before = presses()
   const begin = (await chassis.backDoor.log()).length
-  const { boots } = await move((_, to) => async () => {
-    if (presses() === before && (await isOn(to))) await press(to)
+  // Between the request that starts the blade and its answer: POST has begun, and nobody knows it yet.
+  const { boots } = await move((_, to) => async (_, __, when) => {
+    if (when === 'answered' && presses() === before && (await isOn(to))) await press(to)
   })
   expect(boots).toHaveLength(1)
   const log = (await chassis.backDoor.log()).slice(begin)

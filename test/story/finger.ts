@@ -19,7 +19,7 @@ import {
 } from './cast.ts'
 import type { Chassis } from './chassis.ts'
 import { type Stage, stage } from './stage.ts'
-import type { Asked } from './tap.ts'
+import type { Asked, Ears } from './tap.ts'
 
 export interface Outcome {
   /** Requests that the agent made of the two BMCs until the move came to rest. */
@@ -27,8 +27,8 @@ export interface Outcome {
   readonly boots: readonly BootRecord[]
 }
 
-/** Told of each request before the BMC gets it, with its number in this move. */
-export type Finger = (asked: Asked, count: number) => Promise<void> | void
+/** Told of each request before the BMC gets it, with its number in this move; and of its answer before the agent gets it. */
+export type Finger = (asked: Asked, count: number, when: 'asked' | 'answered') => Promise<void> | void
 
 export interface Hand {
   readonly chassis: Chassis
@@ -56,12 +56,12 @@ export function hand(): () => Hand {
   let addresses: Addresses
   let at = 3
   let presses = 0
-  let before: (asked: Asked) => Promise<void> | void = () => {}
+  let heard: (asked: Asked, when: 'asked' | 'answered') => Promise<void> | void = () => {}
 
   beforeAll(async () => {
     on = await stage()
-    const ears = { asked: (asked: Asked) => before(asked), answered: () => {} }
-    chassis = await on.chassis({ postSeconds: 0.3, tapped: { bays, ears } })
+    const ears: Ears = { asked: (asked) => heard(asked, 'asked'), answered: (answer) => heard(answer, 'answered') }
+    chassis = await on.chassis({ postSeconds: 0.5, tapped: { bays, ears } })
     await chassis.commission()
     await chassis.done('apply -f -', { stdin: JSON.stringify({ pools, profiles: [database] }) })
     addresses = addressesOf(await chassis.json<ShownProfile[]>('get profiles'))
@@ -109,9 +109,9 @@ export function hand(): () => Hand {
   async function move(finger: (from: number, to: number) => Finger): Promise<Outcome> {
     const [from, to] = at === 3 ? bays : ([4, 3] as const)
     const begin = (await chassis.backDoor.log()).length
-    const heard = finger(from, to)
+    const touch = finger(from, to)
     let requests = 0
-    before = (asked) => heard(asked, ++requests)
+    heard = (asked, when) => touch(asked, when === 'asked' ? ++requests : requests, when)
     const profile = 'db-01' as MoveBody['profile']
     const how = { when: 'now', preprovision: false, stop: 'forced', force: false, power: 'on' } as const
     const revision = await submit({ kind: 'move', profile, to: { bay: to }, ...how })
@@ -119,7 +119,7 @@ export function hand(): () => Hand {
     const settled = ({ chassis: view, isWhole }: Client['state']) =>
       (view?.revision ?? -1) >= revision && isWhole && shown().every(rests)
     await explained(client.waitFor(settled, { timeoutMs: 30_000, what: `the move to bay ${to} at rest` }))
-    before = () => {}
+    heard = () => {}
     for (let tries = 0; !(await runsIn(to)); tries++) {
       expect(tries).toBeLessThan(3)
       const again = await submit({ kind: 'power', bay: to, want: 'on', stop: 'graceful' })

@@ -29,11 +29,8 @@ export interface Stage {
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
 export async function stage({ broker: kind = 'aedes', runtime = process.execPath }: StageOptions = {}): Promise<Stage> {
-  const given = process.env.STORY_DIST // DEV
-  if (given === undefined) {
-    const built = spawnSync(process.execPath, [join(root, 'build.mjs'), 'build'], { cwd: root, encoding: 'utf8' })
-    if (built.status !== 0) throw new Error(`the build failed\n${built.stderr}`)
-  }
+  const built = spawnSync(process.execPath, [join(root, 'build.mjs'), 'build'], { cwd: root, encoding: 'utf8' })
+  if (built.status !== 0) throw new Error(`the build failed\n${built.stderr}`)
   const folder = mkdtempSync(join(tmpdir(), 'midplane-story-'))
   const dist = join(folder, 'dist')
   const all: Chassis[] = []
@@ -44,7 +41,7 @@ export async function stage({ broker: kind = 'aedes', runtime = process.execPath
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    cpSync(given ?? join(root, 'dist'), dist, { recursive: true })
+    cpSync(join(root, 'dist'), dist, { recursive: true })
     broker = await startBroker(kind, folder)
     const started = broker
     return {

@@ -40,10 +40,19 @@ export interface BackplaneReading {
 
 /** Chassis health and FRU data; slow, and never on the command path. */
 export interface ChassisHealth {
-  readonly supplies: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly watts: number }[]
+  readonly supplies: readonly {
+    readonly bay: number
+    readonly state: 'ok' | 'failed' | 'absent'
+    readonly watts: number
+  }[]
   readonly fans: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly rpm: number }[]
   readonly temperatures: readonly { readonly name: string; readonly celsius: number; readonly limit: number }[]
-  readonly frus: readonly { readonly where: string; readonly product: string; readonly serial: string; readonly part: string }[]
+  readonly frus: readonly {
+    readonly where: string
+    readonly product: string
+    readonly serial: string
+    readonly part: string
+  }[]
 }
 
 export interface Backplane {

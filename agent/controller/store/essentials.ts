@@ -21,8 +21,11 @@ import { isCount } from './copies.ts'
 type Life = Pick<State, 'format' | 'chassis' | 'board' | 'incarnation'>
 /** Written when somebody takes over, and when a tombstone raises the floor. */
 type Authority = Pick<State, 'term' | 'epoch' | 'lineages' | 'floor'> & Partial<Pick<State, 'office'>>
-/** What one bay keeps: who is assigned and what is wanted of it. Armings and one-shots end with the controller. */
-type KeptBay = Pick<BayState, 'intent' | 'power' | 'override'>
+/**
+ * What one bay keeps: who is assigned, what is wanted of it, and why it may not start. Armings and one-shots end with the
+ * controller.
+ */
+type KeptBay = Pick<BayState, 'intent' | 'power' | 'stopping' | 'unexplained' | 'fault' | 'override'>
 /** Profile and serial stand in the key; what is false is left out. */
 type KeptDoubt = Pick<Doubt, 'token' | 'bay' | 'placed'> & Partial<Pick<Doubt, 'keeps' | 'kept' | 'vouched'>>
 
@@ -38,8 +41,15 @@ export function essentials(state: State): ReadonlyMap<string, string> {
   for (const [id, held] of Object.entries(state.profiles)) map.set(`profile:${id}`, canonical(held))
   for (const [id, pool] of Object.entries(state.pools)) map.set(`pool:${id}`, canonical(pool))
   for (const [id, secret] of Object.entries(state.secrets)) map.set(`secret:${id}`, canonical(secret))
-  for (const [bay, { intent, power, override }] of Object.entries(state.bays)) {
-    const kept: KeptBay = { ...(intent && { intent }), ...(power && { power }), ...(override && { override }) }
+  for (const [bay, { intent, power, stopping, unexplained, fault, override }] of Object.entries(state.bays)) {
+    const kept: KeptBay = {
+      ...(intent && { intent }),
+      ...(power && { power }),
+      ...(stopping && { stopping }),
+      ...(unexplained && { unexplained }),
+      ...(fault && { fault }),
+      ...(override && { override }),
+    }
     if (Object.keys(kept).length > 0) map.set(`bay:${bay}`, canonical(kept))
   }
   for (const { profile, serial, token, bay, placed, keeps, kept, vouched } of state.doubts) {

@@ -7,7 +7,7 @@ import type { Outcome, Reply } from '../../../core/reply.ts'
 import { copyWords } from './chassis-views.ts'
 import { columns, printable, wrap } from './text.ts'
 
-/** With what it will do, where it is stored, and how to see it done: accepted is not done. */
+/** With what it will do, where it is stored (W10), and how to see it done: accepted is not done. */
 export function accepted(
   outcome: Extract<Outcome, { kind: 'accepted' }>,
   follow: string | undefined,

@@ -1,7 +1,7 @@
 /** Bays and profiles on the technician's screen: tables, one bay with its addresses side by side, and why it is not done. */
 import type { ProfileId } from '../../../core/addresses.ts'
 import type { Bay } from '../../../core/blade.ts'
-import type { Connection } from '../../../core/profile.ts'
+import type { BootEntry, Connection } from '../../../core/profile.ts'
 import type { AddressSet, BayView, FunctionView, ProfileView, Shown } from '../../../core/views.ts'
 import { attention, bayIn, bladeOf, bootOf, bootWord, profileIn, type Scene, stateOf } from './scene.ts'
 import { duration, printable, table, wrap } from './text.ts'
@@ -239,27 +239,26 @@ function boots({ boot }: ProfileView['profile']): readonly string[] {
   if (boot.order.length === 0) return [`boots (${boot.mode}): the firmware's own order`]
   return [
     `boots (${boot.mode}):`,
-    ...boot.order.flatMap((entry, i): readonly string[] => {
-      const line = `  ${i + 1}. ${bootWord(entry.target)}`
-      switch (entry.target) {
-        case 'local':
-        case 'setup':
-          return [line]
-        case 'pxe':
-          return wrap(`${line} on ${entry.connection}`)
-        case 'http':
-          return wrap(`${line} on ${entry.connection} from ${printable(entry.uri)}`, 79, '     ')
-        case 'fc':
-        case 'fcoe':
-          return [`${line} on ${entry.connection}`, ...entry.targets.map(({ wwpn, lun }) => `     ${wwpn} LUN ${lun}`)]
-        case 'iscsi':
-          return [
-            `${line} on ${entry.connection}`,
-            ...entry.targets.flatMap(({ iqn, address, lun }) =>
-              wrap(`     ${iqn} at ${address} LUN ${lun}`, 79, '     '),
-            ),
-          ]
-      }
-    }),
+    ...boot.order.flatMap((entry, i) => bootLines(`  ${i + 1}. ${bootWord(entry.target)}`, entry)),
   ]
+}
+
+function bootLines(line: string, entry: BootEntry): readonly string[] {
+  switch (entry.target) {
+    case 'local':
+    case 'setup':
+      return [line]
+    case 'pxe':
+      return wrap(`${line} on ${entry.connection}`)
+    case 'http':
+      return wrap(`${line} on ${entry.connection} from ${printable(entry.uri)}`, 79, '     ')
+    case 'fc':
+    case 'fcoe':
+      return [`${line} on ${entry.connection}`, ...entry.targets.map(({ wwpn, lun }) => `     ${wwpn} LUN ${lun}`)]
+    case 'iscsi':
+      return [
+        `${line} on ${entry.connection}`,
+        ...entry.targets.flatMap(({ iqn, address, lun }) => wrap(`     ${iqn} at ${address} LUN ${lun}`, 79, '     ')),
+      ]
+  }
 }

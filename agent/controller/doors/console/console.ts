@@ -29,7 +29,7 @@ export interface ConsoleParts {
   readonly slot: 'A' | 'B'
   /** True on a serial line, whose other end shows only what comes back. */
   readonly echo: boolean
-  /** 8 to 36 characters, never the same twice. */
+  /** 8 to 36 characters, never the same twice: each line that was typed is a command of its own (I6). */
   readonly newRequestId: () => string
 }
 
