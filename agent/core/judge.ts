@@ -61,6 +61,10 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
     if (ifRevision === undefined && touchesBindings(command)) {
       return refused('revision-missing', `send if_revision with what you read; the chassis is at ${state.revision}`)
     }
+  } else if (Object.keys(state.lineages).length > 0) {
+    // Somebody commanded here once, and this controller adopted a copy since (W15): what was sent to the old one, bare
+    // or under its epoch, is not for this one.
+    return refused('not-in-office', 'a manager commanded here before, and nobody does now; take over first')
   } else if (epoch !== undefined && epoch !== state.epoch) {
     return refused('stale-epoch', `epoch ${epoch} is over, the chassis is at ${state.epoch}`)
   }

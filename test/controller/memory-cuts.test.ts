@@ -54,7 +54,7 @@ async function everyCut(scene: () => Scene, check: (found: Scene, what: string) 
   for (const cut of cuts) {
     for (const [nth, outcome] of OUTCOMES.entries()) {
       if ('page' in cut && nth > 0) continue
-      for (let seed = 1; seed <= (outcome === 'lost' || outcome === 'all' ? 1 : 3); seed++) {
+      for (let seed = 1; seed <= (outcome === 'lost' || outcome === 'all' ? 1 : 2); seed++) {
         const what = `${JSON.stringify(cut)} ${outcome} ${seed}`
         await check(await cutStart(scene(), cut, nth, seeded(seed)), what)
         cases++
@@ -83,7 +83,7 @@ describe('A power cut at every operation of flash and every page of the EEPROM',
     const random = seeded(7)
     const cuts = await cutsOf(() => ({ medium: memoryMedium(), eeprom: newChip() }))
     let cases = 0
-    for (let i = 0; i < 400; i++) {
+    for (let i = 0; i < 250; i++) {
       let scene: Scene = { medium: memoryMedium(), eeprom: newChip() }
       for (let times = 0; times < 2; times++) {
         const cut = cuts[random(cuts.length)] ?? expect.unreachable()
@@ -94,7 +94,7 @@ describe('A power cut at every operation of flash and every page of the EEPROM',
       expect(memory.state.epoch).toBe(0)
       cases++
     }
-    expect(cases).toBe(400)
+    expect(cases).toBe(250)
   }, 120_000)
 
   test.each(['a blank controller', 'a stale controller'])(
@@ -205,11 +205,11 @@ async function history(seed: number): Promise<{ readonly starts: number; readonl
 test('however controllers are swapped and the power fails, what both copies held is never replaced by less', async () => {
   let starts = 0
   let adoptions = 0
-  for (let seed = 1; seed <= 60; seed++) {
+  for (let seed = 1; seed <= 50; seed++) {
     const told = await history(seed)
     starts += told.starts
     adoptions += told.adoptions
   }
   expect(starts).toBeGreaterThan(1000)
-  expect(adoptions).toBeGreaterThan(100)
+  expect(adoptions).toBeGreaterThan(80)
 }, 180_000)

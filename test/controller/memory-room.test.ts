@@ -64,10 +64,11 @@ class Stored {
 const named = (name: string) => id<'Profile'>(name)
 
 test('an assignment takes at most 4 pages of the EEPROM, and a move too, while the ring turns over', async () => {
-  const stored = await Stored.in(new Lab())
+  // A quarter of the usual chip: its ring comes round sooner, and has to copy forward more often.
+  const stored = await Stored.in(new Lab(), 16_384)
   for (const pool of pools) await stored.do(pool)
   const names = ['prod-db-primary', 'web-01', 'mail', 'hypervisor-17']
-  const others = Array.from({ length: 24 }, (_, i) => `other-${i}`)
+  const others = Array.from({ length: 8 }, (_, i) => `other-${i}`)
   for (const name of [...names, ...others]) await stored.do({ kind: 'define-profile', profile: sanProfile(name) })
   const taken: number[] = []
   const into = (bay: number) => ({ to: { bay }, when: 'now', preprovision: false }) as const
@@ -76,7 +77,7 @@ test('an assignment takes at most 4 pages of the EEPROM, and a move too, while t
     stored.settle()
   }
   const moved = named('web-01')
-  for (let i = 0; i < 500; i++) {
+  for (let i = 0; i < 160; i++) {
     const bay = i % 2 === 0 ? 5 : 2
     taken.push((await stored.do({ kind: 'move', profile: moved, ...into(bay), stop: 'forced', force: false })) ?? 99)
     stored.settle()
@@ -86,7 +87,7 @@ test('an assignment takes at most 4 pages of the EEPROM, and a move too, while t
   // What still counts is copied forward when the ring comes round: seldom, and a part at a time.
   expect(sorted[Math.floor(sorted.length * 0.95)]).toBeLessThanOrEqual(4)
   expect(mean).toBeLessThan(3)
-  expect(stored.chip.pageWrites).toBeGreaterThan(512)
+  expect(stored.chip.pageWrites).toBeGreaterThan(128)
 }, 60_000)
 
 test.each(boardIds)('every function of every blade of a %s in use leaves room in its EEPROM', async (board) => {
