@@ -2,7 +2,7 @@
  * Behind the doors: takes what they bring to the agent, sealing secrets on the way, and answers questions from what is
  * shown. It is what `Front` promises, made of the parts of this controller.
  */
-import type { ChassisId } from '../core/addresses.ts'
+import type { ChassisId, ClientId } from '../core/addresses.ts'
 import type { Envelope } from '../core/command.ts'
 import { type Refusal, refuse } from '../core/reasons.ts'
 import type { Outcome, Query, Reply } from '../core/reply.ts'
@@ -51,7 +51,7 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
     return agent.submit({ kind: 'set-secret', secret, ...sealer.seal(secret, value) }, envelope)
   }
 
-  function ask(query: Query): Outcome {
+  function ask(query: Query, client: ClientId | undefined): Outcome {
     switch (query.kind) {
       case 'read-state': {
         const parts = showing.parts().filter(({ part }) => query.part === undefined || partName(part) === query.part)
@@ -70,8 +70,11 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
       case 'list-reasons':
         return { kind: 'reasons', reasons: reasonRows }
       case 'look-up-request': {
-        for (const { answers } of Object.values(agent.now().state.answers)) {
-          const found = answers.find(({ request }) => request === query.request)
+        // Ids are a client's own: two may use the same.
+        const { answers } = agent.now().state
+        const logs = client === undefined ? Object.values(answers) : [answers[client]]
+        for (const log of logs) {
+          const found = log?.answers.find(({ request }) => request === query.request)
           if (!found) continue
           const { request, sequence, accepted } = found
           return { kind: 'looked-up', request, accepted, ...(sequence !== undefined && { sequence }) }
@@ -84,7 +87,7 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
   return {
     chassis,
     submit,
-    ask: (query) => reply('', ask(query)),
+    ask: (query, client) => reply('', ask(query, client)),
     digest: sealer?.digest ?? digest,
     parts: showing.parts,
     presence: () => {

@@ -2,7 +2,7 @@
  * What a door gets of the agent: one way to command, one to ask, and news. A door turns its own wire into these and has
  * no opinion on what is allowed; so a technician's line and a manager's message take the same path.
  */
-import type { ChassisId } from '../../core/addresses.ts'
+import type { ChassisId, ClientId } from '../../core/addresses.ts'
 import type { Envelope } from '../../core/command.ts'
 import type { PartState, Query, Reply } from '../../core/reply.ts'
 import type { Event, Presence } from '../../core/views.ts'
@@ -13,7 +13,8 @@ export interface Front {
   readonly chassis: ChassisId
   /** Answers when it is durable, or refused. Never rejects. A secret comes in plain and is sealed before it is judged. */
   submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply>
-  ask(query: Query): Reply
+  /** `client` is who asks: answers are looked up among his own. */
+  ask(query: Query, client?: ClientId): Reply
   /** Keyed digest of a command's content: tells a repeat from a reuse, and nothing of a secret in it (W16, W23). */
   digest(content: Uint8Array): string
   /** Everything that is shown now; `chassis` comes last. */

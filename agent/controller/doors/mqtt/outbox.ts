@@ -120,7 +120,7 @@ export class Outbox {
     return undefined
   }
 
-  #nextResponse(): Outgoing | undefined {
+  #nextResponse(): Response | undefined {
     const response = this.#responses.shift()
     this.#responseBytes -= response?.bytes.length ?? 0
     return response
@@ -157,7 +157,10 @@ export class Outbox {
   #trimResponses(): number {
     let dropped = 0
     while (this.#responses.length > this.#bounds.responses || this.#responseBytes > this.#bounds.responseBytes) {
-      if (!this.#nextResponse()) break
+      const response = this.#nextResponse()
+      if (!response) break
+      // Said or not, it was durable: its request must not hold up the acknowledgement of all that came after it.
+      response.sent()
       dropped += 1
     }
     return dropped
