@@ -29,7 +29,14 @@ const design: Rules = {
     'controller/tend': below,
     'controller/showing': ['controller/agent', ...below],
     'controller/diary': ['controller/agent', ...below],
-    'controller/desk': ['controller/agent', 'controller/showing', 'controller/diary', 'controller/secrets', 'controller/doors/front', ...below],
+    'controller/desk': [
+      'controller/agent',
+      'controller/showing',
+      'controller/diary',
+      'controller/secrets',
+      'controller/doors/front',
+      ...below,
+    ],
     'controller/secrets': ground,
     'controller/agent': ['controller/tend', ...below],
     'controller/doors': below, // they receive submit as an argument

@@ -52,8 +52,16 @@ test('a new controller with blank flash adopts the bindings by itself, with a hi
   expect(await chassis.done('get bays 3')).toMatch(/db-01 +on +running +yes/)
   expect(addressesOf(await chassis.json<ShownProfile[]>('get profiles'))).toEqual(addresses)
   expect(await deedsSince(begin)).toEqual([])
-  // And it is a whole controller: the server that it adopted moves.
-  expect(await chassis.done('move db-01 bay 4 --dry-run --force-off')).toMatch(/would change/)
+  // What the old controller knew of managers holds (I4): an older database is refused, and so is who has not taken over.
+  const older = await chassis.ctl('take-over --client dc-manager --lineage dc --number 6')
+  expect(older).toMatchObject({ code: 4, stderr: expect.stringContaining('stale-database') })
+  const nobody = await chassis.ctl('move db-01 bay 4 --force-off')
+  expect(nobody).toMatchObject({ code: 4, stderr: expect.stringContaining('not-in-office') })
+  // And it is a whole controller: the manager takes over again, and the server that it adopted could move.
+  await chassis.done('take-over --client dc-manager --lineage dc --number 7')
+  const move = await chassis.done('move db-01 bay 4 --dry-run --force-off', { client: 'dc-manager' })
+  expect(move).toMatch(/would change/)
+  expect(await deedsSince(begin)).toEqual([])
 })
 
 test('a broker that is killed and comes back empty is told everything again', async () => {
