@@ -117,7 +117,7 @@ function tell(record: StoreRecord): Told | undefined {
         profile: seen.doubt.profile,
       }
     case 'let-go': {
-      const how = { 'bare-then-off': 'read back bare, then off', absent: 'absent', cut: 'its power was cut' }[seen.how]
+      const how = { 'bare-then-off': 'read back bare, then off', cut: 'its power was cut' }[seen.how]
       return about('info', 'let-go', `bay ${seen.bay}: let go of ${seen.profiles.join(', ')} (${how})`)
     }
     case 'left':

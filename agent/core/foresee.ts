@@ -4,10 +4,11 @@
  */
 import type { Bay, Blade, FunctionReading, Observed, PowerAction, Sight, Slot, Step } from './blade.ts'
 import type { Hardware } from './board.ts'
-import { type BayPlan, plan, planBay } from './plan.ts'
+import { plan, planBay } from './plan.ts'
 import { type Finding, find } from './reasons.ts'
 import { evolve, type Observation } from './record.ts'
 import type { State } from './state.ts'
+import type { BayPlan } from './view.ts'
 
 export interface Foreseen {
   /** In the order in which one doer would take them; across bays they run side by side. */

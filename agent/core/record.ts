@@ -53,14 +53,14 @@ export type Change =
 export type Observation =
   /** A blade is about to be dressed: where, which functions, and what outlives a power loss there. */
   | { readonly saw: 'in-doubt'; readonly bay: Bay; readonly doubt: Doubt; readonly product: string }
-  /** Let go (W1), or as much of it as absence or a cut proves: `kept` names profiles of which something outlives that. */
+  /** Let go (W1), or as much of it as a cut proves: `kept` names profiles of which something outlives that. */
   | {
       readonly saw: 'let-go'
       readonly bay: Bay
       readonly serial: Serial
       readonly profiles: readonly ProfileId[]
       readonly kept: readonly ProfileId[]
-      readonly how: 'bare-then-off' | 'absent' | 'cut'
+      readonly how: 'bare-then-off' | 'cut'
     }
   /** The blade that this bay was about is not there any more. Wanted power holds. */
   | { readonly saw: 'left'; readonly bay: Bay; readonly serial: Serial }
@@ -308,9 +308,4 @@ function remember(answers: State['answers'], origin: Origin, accepted: Accepted,
   const evicted = gone.reduce((mark, answer) => Math.max(mark, answer.sequence ?? 0), takenOver ? 0 : old.evicted)
   const log: ClientLog = { evicted, answers: over > 0 ? all.slice(over) : all }
   return takenOver ? { [origin.client]: log } : { ...without(answers, origin.client), [origin.client]: log }
-}
-
-/** Which functions a doubt is about, for showing. */
-export function functionsInDoubt(doubt: Doubt): readonly FunctionKey[] {
-  return Object.values(doubt.placed)
 }

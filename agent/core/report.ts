@@ -8,9 +8,9 @@ import { canonical, functionsOf } from './blade.ts'
 import { type Hardware, parseFunctionKey } from './board.ts'
 import { dress } from './dress.ts'
 import { formOf } from './fit.ts'
-import { type BayPlan, inSync } from './plan.ts'
 import { countStates, has, listEntries, mark, type Pool } from './pool.ts'
 import { bayOf, bayState, type State } from './state.ts'
+import { type BayPlan, inSync } from './view.ts'
 import type { AddressSet, BayView, ChassisView, FunctionView, PoolView, ProfileView, Shown } from './views.ts'
 
 export interface Reporting {

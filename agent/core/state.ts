@@ -169,8 +169,7 @@ export interface Accepted {
 export const answersKept = 1024
 export const clientsKept = 64
 
-/** Each half of a fencing token: the high one counts forces, the low one hand-overs (W17). */
-export const tokenHalf = 2 ** 26
+/** The fencing token of the first profile ever held (W17). */
 export const firstToken = 1
 
 export const emptyBay: BayState = {

@@ -23,10 +23,11 @@ import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { type Decision, decide } from '../../agent/core/decide.ts'
 import { foresee, forget, predict } from '../../agent/core/foresee.ts'
-import { type BayPlan, planBay } from '../../agent/core/plan.ts'
+import { planBay } from '../../agent/core/plan.ts'
 import type { Profile } from '../../agent/core/profile.ts'
 import { evolve, type Observation } from '../../agent/core/record.ts'
 import { blank, type State } from '../../agent/core/state.ts'
+import type { BayPlan } from '../../agent/core/view.ts'
 
 export const id = <Kind extends string>(text: string) => parseId<Kind>(text) ?? expect.unreachable(`${text} is no id`)
 

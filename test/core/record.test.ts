@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { canonical } from '../../agent/core/blade.ts'
-import { evolve, functionsInDoubt, type StoreRecord } from '../../agent/core/record.ts'
+import { evolve, type StoreRecord } from '../../agent/core/record.ts'
 import { blank } from '../../agent/core/state.ts'
 import { id, iscsiProfile, labWith, lanProfile, sanProfile } from './lab.ts'
 
@@ -43,7 +43,7 @@ test('an observation raises no revision, and a command raises it by one', () => 
 test('a doubt names the functions that it is about', () => {
   const lab = labWith([web])
   lab.do({ kind: 'assign', profile: web.id, to: { bay: 1 }, when: 'now', preprovision: false })
-  expect(lab.state.doubts.map(functionsInDoubt)).toEqual([['lom:1-a', 'lom:1-b', 'mezz1:1-a']])
+  expect(lab.state.doubts.map(({ placed }) => Object.values(placed))).toEqual([['lom:1-a', 'lom:1-b', 'mezz1:1-a']])
 })
 
 test('a let-go frees only what it names, on the blade that it names', () => {

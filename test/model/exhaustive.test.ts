@@ -5,7 +5,8 @@
  */
 import { expect, test } from 'vitest'
 import type { Command } from '../../agent/core/command.ts'
-import { type BayPlan, planBay } from '../../agent/core/plan.ts'
+import { planBay } from '../../agent/core/plan.ts'
+import type { BayPlan } from '../../agent/core/view.ts'
 import { built, type Lab, planOf, type Rules, type Run, step } from './run.ts'
 import { type Budget, search } from './search.ts'
 import { type Kind, p, q, tinyHardware, tinyRun } from './tiny.ts'

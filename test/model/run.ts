@@ -18,9 +18,10 @@ import {
 import type { Hardware } from '../../agent/core/board.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { decide } from '../../agent/core/decide.ts'
-import { type BayPlan, planBay } from '../../agent/core/plan.ts'
+import { planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
 import { type Accepted, emptyBay, type State } from '../../agent/core/state.ts'
+import type { BayPlan } from '../../agent/core/view.ts'
 import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
 
 /** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
