@@ -1,6 +1,6 @@
 /**
- * Commands that bind: a profile to a bay, away from it, or from one bay to another. Pure. What was bound stays in doubt until
- * it is proven let go (W1, W6); only force vouches, and only for what can not be seen.
+ * Commands that bind: a profile to a bay, away from it, or from one bay to another. Pure. What was bound stays in doubt
+ * until it is proven let go (W1, W6); only force vouches, and only for what can not be seen.
  */
 import type { ProfileId } from './addresses.ts'
 import type { Bay } from './blade.ts'

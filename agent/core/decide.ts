@@ -1,7 +1,8 @@
 /**
  * From a command to its one record, or to a refusal. Pure: what is wanted, what is seen and what the hardware can carry
- * go in; effects come out, and nothing happened yet. The order of judgement is SPEC's (W23); for the last part, validity,
- * each command is sent on from here. Effects that change nothing are left out, so that asking twice is unchanged.
+ * go in; effects come out, and nothing happened yet. The order of judgement is SPEC's (W23); for the last part,
+ * validity, each command is sent on from here. Effects that change nothing are left out, so that asking twice is
+ * unchanged.
  */
 import type { ClientId } from './addresses.ts'
 import { assign, move, unassign } from './assign.ts'

@@ -1,6 +1,6 @@
 /**
- * Commands that define what the chassis holds: who is in office, pools and profiles. Pure. No address is given twice, and
- * none is taken from a profile that may still be live (I1).
+ * Commands that define what the chassis holds: who is in office, pools and profiles. Pure. No address is given twice,
+ * and none is taken from a profile that may still be live (I1).
  */
 import type { ClientId, ProfileId } from './addresses.ts'
 import { canonical, type Observed } from './blade.ts'

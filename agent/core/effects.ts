@@ -1,6 +1,6 @@
 /**
- * What the judgement of every command has in common: the world that it looks at, what it answers with, and the questions
- * that many commands ask first. Pure.
+ * What the judgement of every command has in common: the world that it looks at, what it answers with, and the
+ * questions that many commands ask first. Pure.
  */
 import type { ProfileId } from './addresses.ts'
 import type { Bay, Blade, Observed, Sight } from './blade.ts'

@@ -1,6 +1,6 @@
 /**
- * The BMC's boot flags and boot order: what they are to be, and when an override was used up. Pure. Asked about a blade that
- * is on as well as about one that is off, because the flag alone may be set while the blade runs (W5).
+ * The BMC's boot flags and boot order: what they are to be, and when an override was used up. Pure. Asked about a blade
+ * that is on as well as about one that is off, because the flag alone may be set while the blade runs (W5).
  */
 import { canonical, type SystemBoot } from './blade.ts'
 import { type BayPlan, isOn, type View } from './view.ts'

@@ -1,6 +1,6 @@
 /**
- * A blade that is off: how a life ended, letting go of what left, and dressing for what comes, up to the one permit. Pure.
- * The order is the safety: permits are taken back first, and given last (W1, W3).
+ * A blade that is off: how a life ended, letting go of what left, and dressing for what comes, up to the one permit.
+ * Pure. The order is the safety: permits are taken back first, and given last (W1, W3).
  */
 import {
   afterNextPost,

@@ -1,6 +1,6 @@
 /**
- * A blade that is on: what it came on as, whether that is proven, and what has to wait until it is off. Pure. Nothing here
- * switches a running blade off but a command, or an arming that never finished (W5).
+ * A blade that is on: what it came on as, whether that is proven, and what has to wait until it is off. Pure. Nothing
+ * here switches a running blade off but a command, or an arming that never finished (W5).
  */
 import { type Bay, canonical, functionsOf } from './blade.ts'
 import { dress, place, wears } from './dress.ts'

@@ -5,7 +5,7 @@
  */
 
 import type { ClientId, PoolId, ProfileId, SecretId, Serial } from './addresses.ts'
-import type { Bay, FunctionKey, OverrideTarget } from './blade.ts'
+import type { Bay, OverrideTarget } from './blade.ts'
 import type { Command } from './command.ts'
 import { mark, type Pool } from './pool.ts'
 import {

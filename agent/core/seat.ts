@@ -1,6 +1,6 @@
 /**
- * Whether a bay can take a profile, and what it would then put in doubt. Pure. Everything that stands against it is told at
- * once, the reason that counts first.
+ * Whether a bay can take a profile, and what it would then put in doubt. Pure. Everything that stands against it is
+ * told at once, the reason that counts first.
  */
 import type { Serial } from './addresses.ts'
 import type { Bay, Sight } from './blade.ts'

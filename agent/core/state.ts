@@ -169,7 +169,7 @@ export interface Accepted {
 export const answersKept = 1024
 export const clientsKept = 64
 
-/** The fencing token of the first profile ever held (W17). */
+/** The lowest fencing token that a profile can have (W17). */
 export const firstToken = 1
 
 export const emptyBay: BayState = {

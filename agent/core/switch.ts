@@ -1,6 +1,6 @@
 /**
- * Commands that switch a blade: wanted power, and the boot override. Pure. They bind no profile, so they need no second copy
- * of their record; what they want is still wanted after a restart.
+ * Commands that switch a blade: wanted power, and the boot override. Pure. They bind no profile; what they want of a
+ * bay is wanted until another word, or a blade that shut itself down, says otherwise (W26).
  */
 import type { Bay } from './blade.ts'
 import type { Command } from './command.ts'

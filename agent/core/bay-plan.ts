@@ -1,6 +1,6 @@
 /**
- * One bay whose blade can be seen, as the rules look at it, and the answer that they give: what a blade that is on and one
- * that is off have in common. Pure. Each judgement that both need is made here once: on or off, dressed or bare of it, in
+ * One bay whose blade can be seen, as the rules look at it, and the answer that they give: what a blade that is on and
+ * one that is off have in common. Pure. Each judgement that both need is made here once: on or off, dressed or not, in
  * doubt or let go.
  */
 import type { Serial } from './addresses.ts'
