@@ -3,6 +3,8 @@
  * only when it is durable; the work on the bays runs beside it (tend.ts) and notes what it relies on by the same
  * `commit`. All judgement is in core; here is the order: journal first, believe after, tell last.
  */
+
+import type { BayPlan } from '../core/bay-plan.ts'
 import type { Bay, Observed } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
@@ -14,7 +16,6 @@ import { type Refusal, refuse } from '../core/reasons.ts'
 import { evolve, type StoreRecord } from '../core/record.ts'
 import type { Copy, Outcome, Reply } from '../core/reply.ts'
 import { bayState, type State } from '../core/state.ts'
-import type { BayPlan } from '../core/view.ts'
 import type { Clock } from './clock.ts'
 import type { Backplane, Driver } from './hardware/driver.ts'
 import { NotStored, type Pace, startWork, type WorkNotice } from './tend.ts'

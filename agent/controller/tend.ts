@@ -4,6 +4,7 @@
  * waiting, never for proof; after a restart every bay is taken to have something unanswered (W2).
  */
 import { setMaxListeners } from 'node:events'
+import { type BayPlan, inSync } from '../core/bay-plan.ts'
 import { type Bay, canonical, type Observed, type Sight, type Step } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
 import { unexplained } from '../core/external.ts'
@@ -11,7 +12,6 @@ import { planBay } from '../core/plan.ts'
 import { find } from '../core/reasons.ts'
 import type { Observation, StoreRecord } from '../core/record.ts'
 import type { State } from '../core/state.ts'
-import { type BayPlan, inSync } from '../core/view.ts'
 import { type Clock, within } from './clock.ts'
 import { type Backplane, type BackplaneStep, type Driver, Fault } from './hardware/driver.ts'
 import { glance, type Look, look } from './hardware/look.ts'

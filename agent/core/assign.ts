@@ -3,6 +3,7 @@
  * until it is proven let go (W1, W6); only force vouches, and only for what can not be seen.
  */
 import type { ProfileId } from './addresses.ts'
+import { poweredSerials } from './bay-plan.ts'
 import type { Bay } from './blade.ts'
 import type { Command, Stop, When } from './command.ts'
 import { type Effects, isOn, isRefused, noProfile, type Refused, refusalsOf, seenBlade, type World } from './effects.ts'
@@ -11,7 +12,6 @@ import type { Change } from './record.ts'
 import { findSeat, type Seat } from './seat.ts'
 import { bayOf, bayState, type Doubt, type Held, type Intent, type State, sameDoubt } from './state.ts'
 import { want } from './switch.ts'
-import { poweredSerials } from './view.ts'
 
 export function assign(world: World, command: Extract<Command, { kind: 'assign' }>): Effects | Refused {
   const { state } = world

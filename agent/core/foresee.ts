@@ -2,13 +2,14 @@
  * What would happen: the steps of a dry run are those later done, because they come from the same `plan`, walked
  * forward over hardware that obeys. Each step's nominal effect on a look stands here, and nowhere else.
  */
+
+import type { BayPlan } from './bay-plan.ts'
 import type { Bay, Blade, FunctionReading, Observed, PowerAction, Sight, Slot, Step } from './blade.ts'
 import type { Hardware } from './board.ts'
 import { plan, planBay } from './plan.ts'
 import { type Finding, find } from './reasons.ts'
 import { evolve, type Observation } from './record.ts'
 import type { State } from './state.ts'
-import type { BayPlan } from './view.ts'
 
 export interface Foreseen {
   /** In the order in which one doer would take them; across bays they run side by side. */

@@ -2,8 +2,9 @@
  * The BMC's boot flags and boot order: what they are to be, and when an override was used up. Pure. Asked about a blade
  * that is on as well as about one that is off, because the flag alone may be set while the blade runs (W5).
  */
+
+import { type BayPlan, isOn, type View } from './bay-plan.ts'
 import { canonical, type SystemBoot } from './blade.ts'
-import { type BayPlan, isOn, type View } from './view.ts'
 
 /** The boot override is a flag of the BMC: it may be set while the blade runs, and is seen to be used up. */
 export function overrideBoot(view: View): Pick<BayPlan, 'note' | 'steps' | 'findings'> | undefined {

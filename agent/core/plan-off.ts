@@ -2,6 +2,21 @@
  * A blade that is off: how a life ended, letting go of what left, and dressing for what comes, up to the one permit.
  * Pure. The order is the safety: permits are taken back first, and given last (W1, W3).
  */
+
+import {
+  type BayPlan,
+  doubted,
+  doubtOf,
+  granted,
+  isDressed,
+  latchNumber,
+  letGo,
+  type Present,
+  phaseOf,
+  poweredSerials,
+  powerStep,
+  type View,
+} from './bay-plan.ts'
 import {
   afterNextPost,
   type Blade,
@@ -19,20 +34,6 @@ import { place } from './dress.ts'
 import { overrideBoot } from './override.ts'
 import { type Finding, find } from './reasons.ts'
 import { type BayState, bayState, type State } from './state.ts'
-import {
-  type BayPlan,
-  doubted,
-  doubtOf,
-  granted,
-  isDressed,
-  latchNumber,
-  letGo,
-  type Present,
-  phaseOf,
-  poweredSerials,
-  powerStep,
-  type View,
-} from './view.ts'
 import type { Phase } from './views.ts'
 
 export function planOff(view: View): BayPlan {

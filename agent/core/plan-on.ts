@@ -2,12 +2,7 @@
  * A blade that is on: what it came on as, whether that is proven, and what has to wait until it is off. Pure. Nothing
  * here switches a running blade off but a command, or an arming that never finished (W5).
  */
-import { type Bay, canonical, functionsOf } from './blade.ts'
-import { dress, place, wears } from './dress.ts'
-import { overrideBoot } from './override.ts'
-import { type Finding, find } from './reasons.ts'
-import type { Observation } from './record.ts'
-import type { Doubt } from './state.ts'
+
 import {
   type BayPlan,
   doubted,
@@ -20,7 +15,13 @@ import {
   type View,
   wearsFactory,
   wrongIdentity,
-} from './view.ts'
+} from './bay-plan.ts'
+import { type Bay, canonical, functionsOf } from './blade.ts'
+import { dress, place, wears } from './dress.ts'
+import { overrideBoot } from './override.ts'
+import { type Finding, find } from './reasons.ts'
+import type { Observation } from './record.ts'
+import type { Doubt } from './state.ts'
 
 export function planOn(view: View): BayPlan {
   const { bay, own, blade, slot, leavers } = view

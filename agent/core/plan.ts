@@ -4,6 +4,8 @@
  * asks again, until nothing is left to do. Nothing here believes an old look, and nothing takes silence for an answer.
  * What needs no look at a blade stands here; a blade that is seen to be on or off has a file of its own.
  */
+
+import { type BayPlan, doubted, granted, isOn, letGo, limits, type Present, phaseOf, type View } from './bay-plan.ts'
 import type { Bay, Observed, Sight, Slot, Step } from './blade.ts'
 import type { Hardware } from './board.ts'
 import { dress } from './dress.ts'
@@ -12,7 +14,6 @@ import { elsewhere, planOff } from './plan-off.ts'
 import { planOn } from './plan-on.ts'
 import { type Finding, find } from './reasons.ts'
 import { type BayState, bayState, type Doubt, type State } from './state.ts'
-import { type BayPlan, doubted, granted, isOn, letGo, limits, type Present, phaseOf, type View } from './view.ts'
 
 export function plan(state: State, observed: Observed, hardware: Hardware): { readonly [bay: number]: BayPlan } {
   return Object.fromEntries(hardware.board.bays.map(({ bay }) => [bay, planBay(state, bay, observed, hardware)]))

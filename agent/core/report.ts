@@ -3,6 +3,7 @@
  * technician, so that the two can not be told different things.
  */
 import type { Serial } from './addresses.ts'
+import { type BayPlan, inSync } from './bay-plan.ts'
 import type { Bay, Blade, FunctionKey, FunctionValue, Observed, Slot } from './blade.ts'
 import { canonical, functionsOf } from './blade.ts'
 import { type Hardware, parseFunctionKey } from './board.ts'
@@ -10,7 +11,6 @@ import { dress } from './dress.ts'
 import { formOf } from './fit.ts'
 import { countStates, has, listEntries, mark, type Pool } from './pool.ts'
 import { bayOf, bayState, type State } from './state.ts'
-import { type BayPlan, inSync } from './view.ts'
 import type { AddressSet, BayView, ChassisView, FunctionView, PoolView, ProfileView, Shown } from './views.ts'
 
 export interface Reporting {

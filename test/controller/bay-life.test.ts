@@ -4,11 +4,11 @@
  * without a permit latch.
  */
 import { expect, test } from 'vitest'
+import { inSync } from '../../agent/core/bay-plan.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import { isBare } from '../../agent/core/blade.ts'
 import type { Command } from '../../agent/core/command.ts'
 import type { Affinity, Profile } from '../../agent/core/profile.ts'
-import { inSync } from '../../agent/core/view.ts'
 import { id, pools, sanProfile } from '../core/lab.ts'
 import { Rig } from './rig.ts'
 

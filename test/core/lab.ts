@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { loadHardware } from '../../agent/boards/load.ts'
 import type { ChassisId, ClientId, Serial, Uuid } from '../../agent/core/addresses.ts'
 import { parseId, parseIqn, parseMac, parseWwn } from '../../agent/core/addresses.ts'
+import type { BayPlan } from '../../agent/core/bay-plan.ts'
 import {
   type AdapterReading,
   type Bay,
@@ -27,7 +28,6 @@ import { planBay } from '../../agent/core/plan.ts'
 import type { Profile } from '../../agent/core/profile.ts'
 import { evolve, type Observation } from '../../agent/core/record.ts'
 import { blank, type State } from '../../agent/core/state.ts'
-import type { BayPlan } from '../../agent/core/view.ts'
 
 export const id = <Kind extends string>(text: string) => parseId<Kind>(text) ?? expect.unreachable(`${text} is no id`)
 

@@ -3,10 +3,10 @@
  */
 import { describe, expect, test } from 'vitest'
 import type { Serial } from '../../agent/core/addresses.ts'
+import { limits } from '../../agent/core/bay-plan.ts'
 import type { Bay, Blade, Step } from '../../agent/core/blade.ts'
 import type { Command } from '../../agent/core/command.ts'
 import type { Profile } from '../../agent/core/profile.ts'
-import { limits } from '../../agent/core/view.ts'
 import { adapter, blade, id, iscsiProfile, type Lab, labWith, lanProfile, sanProfile } from './lab.ts'
 
 const [web, other, disk] = [sanProfile('web-01'), lanProfile('other'), iscsiProfile('disk-01')]

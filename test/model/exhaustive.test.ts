@@ -4,9 +4,9 @@
  * printed.
  */
 import { expect, test } from 'vitest'
+import type { BayPlan } from '../../agent/core/bay-plan.ts'
 import type { Command } from '../../agent/core/command.ts'
 import { planBay } from '../../agent/core/plan.ts'
-import type { BayPlan } from '../../agent/core/view.ts'
 import { built, type Lab, planOf, type Rules, type Run, step } from './run.ts'
 import { type Budget, search } from './search.ts'
 import { type Kind, p, q, tinyHardware, tinyRun } from './tiny.ts'

@@ -4,6 +4,7 @@
  * the broken variants break; the rules as built are `built`.
  */
 
+import type { BayPlan } from '../../agent/core/bay-plan.ts'
 import {
   afterNextPost,
   type Bay,
@@ -21,7 +22,6 @@ import { decide } from '../../agent/core/decide.ts'
 import { planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
 import { type Accepted, emptyBay, type State } from '../../agent/core/state.ts'
-import type { BayPlan } from '../../agent/core/view.ts'
 import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
 
 /** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
