@@ -18,6 +18,8 @@ export interface Config {
     readonly username?: string
     readonly password?: string
     readonly version: 'auto' | 4 | 5
+    /** PEM, for mqtts. */
+    readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   }
   readonly json: boolean
   /** Unix socket path, or TCP port on loopback. */
@@ -51,6 +53,9 @@ chassis EEPROM, and takes commands over MQTT and a serial line.
   --bmc <file>          JSON {"1": {"url", "user", "password"}, …}: the BMC of each bay
   --broker <url>        mqtt://host:1883 or mqtts://…                  [none]
   --user, --password-file <file>    broker account
+  --ca <file>           PEM, for mqtts://                              [those that Node knows]
+  --cert <file>         PEM, this chassis' certificate
+  --key <file>          PEM, its key
   --mqtt auto|3|5       protocol version                               [auto]
   --json                publish the JSON mirror too
   --console stdio|<tty>|none        the technician's line              [none]
@@ -73,6 +78,9 @@ const options = {
   broker: { type: 'string' },
   user: { type: 'string' },
   'password-file': { type: 'string' },
+  ca: { type: 'string' },
+  cert: { type: 'string' },
+  key: { type: 'string' },
   mqtt: { type: 'string' },
   json: { type: 'boolean' },
   console: { type: 'string' },
@@ -191,6 +199,8 @@ function readBroker(text: Text, complaints: string[]): Config['broker'] {
   const file = text('password-file')
   const password = file === undefined ? undefined : readPassword(file, complaints)
   if (file !== undefined && username === undefined) complaints.push('--password-file needs --user')
+  const tls = readTls(text, complaints)
+  if (tls && url !== undefined && !/^(mqtts|tls):/.test(url)) complaints.push('--ca, --cert and --key need mqtts://')
   if (url === undefined) return undefined
   if (!isPlainUrl(url, ['mqtt:', 'mqtts:', 'tcp:', 'tls:']))
     complaints.push('--broker is no mqtt://host:port or mqtts://host:port without an account in it')
@@ -199,7 +209,22 @@ function readBroker(text: Text, complaints: string[]): Config['broker'] {
     version: version === '5' ? 5 : version === '3' ? 4 : 'auto',
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
+    ...(tls && { tls }),
   }
+}
+
+function readTls(text: Text, complaints: string[]): NonNullable<Config['broker']>['tls'] {
+  const files = (['ca', 'cert', 'key'] as const).flatMap((name) => {
+    const file = text(name)
+    if (file === undefined) return []
+    try {
+      return [[name, readFileSync(file, 'utf8')] as const]
+    } catch {
+      complaints.push(`--${name} ${file} can not be read`)
+      return []
+    }
+  })
+  return files.length === 0 ? undefined : Object.fromEntries(files)
 }
 
 function readPassword(file: string, complaints: string[]): string | undefined {

@@ -13,7 +13,7 @@ export interface State {
   readonly board: string
   /** Random id of this chassis' life; renewed by factory reset (W21). 32 hex digits. */
   readonly incarnation: string
-  /** Owners of a pair so far; 1 on a single controller. */
+  /** Controllers that led this chassis so far: it rises with each adoption, and with each owner of a pair to come (W13). */
   readonly term: number
   /** Accepted changes so far. Observations do not raise it. */
   readonly revision: number

@@ -238,6 +238,8 @@ function newcomer(body: Body): Newcomer {
 }
 
 function policyOf(body: Body): Partial<BmcPolicy> {
+  if (body.restore === undefined && body.button === undefined && body.wake === undefined)
+    throw new Complaint(400, 'say restore, button or wake')
   const on = ['enabled', 'disabled'] as const
   return {
     ...(body.restore !== undefined && { restore: oneOf(body, 'restore', ['always-off', 'last-state', 'always-on']) }),

@@ -116,7 +116,7 @@ test('the usage names every option, and no other', () => {
     return asked.ask !== 'complain' || !asked.complaints.some((say) => say.includes('no option'))
   })
   expect(known).toEqual([...named])
-  expect(named.size).toBe(18)
+  expect(named.size).toBe(21)
 })
 
 describe('What can not be used is complained of, one sentence each:', () => {
@@ -182,5 +182,25 @@ describe('What can not be used is complained of, one sentence each:', () => {
     ]
     expect(told).toHaveLength(3)
     expect(told.join()).not.toContain(secret)
+  })
+})
+
+test('TLS files are read for mqtts, and complained about where they can not be', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'midplane-tls-'))
+  writeFileSync(join(folder, 'ca.pem'), 'a certificate')
+  const base = ['--chassis', 'c1', '--board', 'hp-c7000', '--data', 'd', '--backplane', 'b']
+  const ca = ['--ca', join(folder, 'ca.pem')]
+  expect(readConfig([...base, '--broker', 'mqtts://broker:8883', ...ca], 'boards', {})).toMatchObject({
+    ask: 'run',
+    config: { broker: { tls: { ca: 'a certificate' } } },
+  })
+  expect(readConfig([...base, '--broker', 'mqtt://broker:1883', ...ca], 'boards', {})).toEqual({
+    ask: 'complain',
+    complaints: ['--ca, --cert and --key need mqtts://'],
+  })
+  const missing = join(folder, 'none.pem')
+  expect(readConfig([...base, '--broker', 'mqtts://broker:8883', '--cert', missing], 'boards', {})).toEqual({
+    ask: 'complain',
+    complaints: [`--cert ${missing} can not be read`],
   })
 })

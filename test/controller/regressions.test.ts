@@ -197,7 +197,7 @@ test('a CHAP secret that a blade lost while it was out of its bay for a moment i
   // With the factory's own MAC nothing of the function itself tells that what waited for POST is gone.
   const disk = iscsiProfile('web-01')
   const connections = disk.connections.map((each) =>
-    each.kind === 'iscsi' ? { ...each, mac: { from: 'factory' } as const } : each,
+    each.kind === 'iscsi' ? { ...each, slot: 'mezz1', mac: { from: 'factory' } as const } : each,
   )
   const rig = await defined({ ...disk, connections }, 'cisco-ucs-5108')
   await rig.do(runIn(3))

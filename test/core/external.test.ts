@@ -58,6 +58,7 @@ test('a doubt of another blade does not explain what this one wears', () => {
 test('the profile that a bay is assigned is no stray there, and is one in any other bay', () => {
   const lab = labWith([web])
   lab.run(web, 3)
+  lab.state = { ...lab.state, doubts: [] }
   expect(wear(lab)).toBeUndefined()
   const worn = lab.blade(3)
   expect(wear(lab, { ...worn, serial: lab.blade(4).serial }, 4)).toMatchObject({ profile: 'web-01', bay: 4 })

@@ -178,7 +178,7 @@ describe('the envelope', () => {
     const { client, agent } = await joined()
     await takeOver(client)
     const { lab } = agent
-    lab.state = { ...lab.state, incarnation: 'f'.repeat(32), epoch: 0, revision: 0 }
+    lab.state = { ...lab.state, incarnation: 'f'.repeat(32), epoch: 0, revision: 0, lineages: {} }
     delete (lab.state as { office?: unknown }).office
     await agent.restart()
     await client.waitFor(({ presence, chassis }) => presence?.bootId === 'boot-2' && chassis?.epoch === 0, limit)

@@ -307,7 +307,12 @@ export function eventTable(events: readonly Event[]): readonly string[] {
 
 function eventRow(event: Event): readonly string[] {
   if (event.kind === 'gap')
-    return [String(event.to), 'warning', 'gap', `events ${event.from} to ${event.to} were dropped`]
+    return [
+      String(event.to),
+      'warning',
+      'gap',
+      `no events ${event.from} to ${event.to}: dropped, or numbers never used`,
+    ]
   const who = event.who ? ` (${event.who.client}, ${event.who.door})` : ''
   return [String(event.number), event.severity, event.type, plain(event.message + who)]
 }

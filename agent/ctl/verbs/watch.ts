@@ -34,7 +34,7 @@ export const watch: Verb = {
 }
 
 function eventLines(event: Event): readonly string[] {
-  if (event.kind === 'gap') return [`#${event.from} to #${event.to} were dropped`]
+  if (event.kind === 'gap') return [`no #${event.from} to #${event.to}: dropped, or numbers never used`]
   const { number, severity, type, message, bay, profile, who } = event
   const about = [bay !== undefined && `bay ${bay}`, profile && `profile ${profile}`].filter(Boolean).join(', ')
   const head = `#${number} ${severity} ${type}${about ? ` (${about})` : ''}${who ? ` by ${who.client}` : ''}`

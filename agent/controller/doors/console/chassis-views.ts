@@ -95,7 +95,7 @@ export function events(scene: Scene): readonly string[] {
   const events = scene.events()
   if (events.length === 0) return ['nothing happened yet']
   return events.flatMap((event) => {
-    if (event.kind === 'gap') return [`${event.from} to ${event.to} were dropped`]
+    if (event.kind === 'gap') return [`no ${event.from} to ${event.to}: dropped, or numbers never used`]
     return wrap(
       `${event.number} ${when(event, scene.presence)} ${mark[event.severity]}${printable(event.message)}`,
       79,
