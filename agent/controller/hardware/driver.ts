@@ -3,6 +3,7 @@
  * no memory of intent; what it could not see it says by a Fault, and a fall-back never turns a maybe into a yes.
  */
 import type { Bay, Blade, Blindness, InterconnectKind, Slot, Step } from '../../core/blade.ts'
+import type { HealthView } from '../../core/views.ts'
 
 export type BladeStep = Extract<Step, { kind: 'barrier' | 'policy' | 'clear' | 'write' | 'show' | 'boot' | 'power' }>
 export type BackplaneStep = Extract<Step, { kind: 'withdraw' | 'permit' | 'cut' | 'locate' }>
@@ -39,21 +40,7 @@ export interface BackplaneReading {
 }
 
 /** Chassis health and FRU data; slow, and never on the command path. */
-export interface ChassisHealth {
-  readonly supplies: readonly {
-    readonly bay: number
-    readonly state: 'ok' | 'failed' | 'absent'
-    readonly watts: number
-  }[]
-  readonly fans: readonly { readonly bay: number; readonly state: 'ok' | 'failed' | 'absent'; readonly rpm: number }[]
-  readonly temperatures: readonly { readonly name: string; readonly celsius: number; readonly limit: number }[]
-  readonly frus: readonly {
-    readonly where: string
-    readonly product: string
-    readonly serial: string
-    readonly part: string
-  }[]
-}
+export type ChassisHealth = HealthView
 
 export interface Backplane {
   read(signal: AbortSignal): Promise<BackplaneReading>
