@@ -151,7 +151,7 @@ async function generate() {
   await generate()
 }
 
-async function build({ force = false } = {}) {
+async function build({ force = false, sizes = true } = {}) {
   await generate()
   const stamp = digest(inputs)
   if (!force && fs.existsSync(at('dist/.stamp')) && fs.readFileSync(at('dist/.stamp'), 'utf8') === stamp) return
@@ -174,7 +174,7 @@ async function build({ force = false } = {}) {
     fs.writeFileSync(at(aside, '.stamp'), stamp)
     fs.rmSync(at('dist'), { recursive: true, force: true })
     fs.renameSync(at(aside), at('dist'))
-    printSizes(metafile)
+    if (sizes) printSizes(metafile)
   } finally {
     fs.rmSync(at(aside), { recursive: true, force: true })
   }
@@ -360,7 +360,7 @@ const verbs = {
   },
   async start(args) {
     setup()
-    await build()
+    await build({ sizes: false }) // the first screen is the demo's
     become(['dist/demo.cjs', ...args])
   },
   async test(args) {
