@@ -83,7 +83,7 @@ export interface Now {
   readonly chassisSerial: string
 }
 
-/** Characters of one record as JSON, well below what one frame of the journal takes. */
+/** Bytes of one record as JSON, well below what one frame of the journal takes. */
 const longestRecord = 192 * 1024
 
 export function startAgent(parts: Parts): Agent {
@@ -127,7 +127,7 @@ export function startAgent(parts: Parts): Agent {
         return repeat(envelope, decision)
       case 'accepted': {
         const next = evolve(base, decision.record)
-        if (JSON.stringify(decision.record).length > longestRecord) {
+        if (Buffer.byteLength(JSON.stringify(decision.record)) > longestRecord) {
           return reply(envelope, refusedWith(refuse('too-large', 'this is more than one record can hold; split it')))
         }
         if (!memory.fits(next)) {

@@ -4,12 +4,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { connect } from '../../agent/ctl/client.ts'
-import { need } from '../peers/need.ts'
+import { describeWith } from '../setup/peers.ts'
 import { deadUrl } from './broker.ts'
 import { Responder } from './responder.ts'
 import { ctl, document, opened, text } from './rig.ts'
 
-need('mosquitto')('over mosquitto', () => {
+describeWith(['mosquitto'], 'over mosquitto', () => {
   let url = ''
   let mosquitto: ChildProcess | undefined
   let agent: Responder | undefined

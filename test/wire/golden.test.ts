@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { decodeRequest } from '../../agent/wire/request.ts'
-import { need } from '../peers/need.ts'
+import { describeWith } from '../setup/peers.ts'
 import { digest, goldens, sign } from './golden.ts'
 
 const folder = fileURLToPath(new URL('../golden/', import.meta.url))
@@ -44,7 +44,7 @@ describe('golden bytes', () => {
   })
 })
 
-need('protoc')('protoc, which knows nothing of this code, reads and writes the same bytes', () => {
+describeWith(['protoc'], 'protoc, which knows nothing of this code, reads and writes the same bytes', () => {
   const protoc = (args: readonly string[], input: Uint8Array) =>
     execFileSync('protoc', ['-I', protoRoot, ...args, ...protoFiles], { input, stdio: ['pipe', 'pipe', 'pipe'] })
 

@@ -10,7 +10,7 @@ import { Aedes } from 'aedes'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isQuery } from '../../agent/wire/command.ts'
 import { decodeRequest } from '../../agent/wire/request.ts'
-import { need } from '../peers/need.ts'
+import { describeWith } from '../setup/peers.ts'
 import { digest, goldens } from './golden.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -18,11 +18,7 @@ const blocks = [...readFileSync(join(root, 'proto/README.md'), 'utf8').matchAll(
   ([, block]) => block ?? '',
 )
 
-need(
-  'protoc',
-  'mosquitto_pub',
-  'mosquitto_sub',
-)('the first request of the README', () => {
+describeWith(['protoc', 'mosquitto_pub', 'mosquitto_sub'], 'the first request of the README', () => {
   let broker: Aedes
   let server: Server
   let folder: string
