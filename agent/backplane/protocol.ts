@@ -1,8 +1,8 @@
 /**
  * The backplane as a line protocol: one JSON object a line, over a local socket. It stands for what GPIO lines
  * and a small bus carry on real hardware, and both ends speak it from here: the controller asks, the chassis
- * answers with the same id, and says which bay changed without being asked. What comes off the wire is read
- * here into the core's types, or is not taken at all.
+ * answers with the same id, and says which bay changed, or that the owner line did, without being asked. What
+ * comes off the wire is read here into the core's types, or is not taken at all.
  */
 import { parseSerial, type Serial } from '../core/addresses.ts'
 import type { Bay, InterconnectKind, Latch, Slot } from '../core/blade.ts'
@@ -10,7 +10,26 @@ import type { Bay, InterconnectKind, Latch, Slot } from '../core/blade.ts'
 /** A longer line is no message of ours; neither end keeps more than this. */
 export const longestLine = 65_536
 
+/** The places for controllers in a chassis that has two. */
+export const controllerSlots = ['A', 'B'] as const
+export type ControllerSlot = (typeof controllerSlots)[number]
+/** `silent`: in its slot, and its watchdog was not kicked in time. `absent`: nothing is in the slot. */
+export type Aliveness = 'alive' | 'silent' | 'absent'
+/** The owner line and its neighbours: whose the backplane is, and whom the arbiter hears. */
+export interface LineReading {
+  readonly owner: ControllerSlot | 'none'
+  readonly controllers: { readonly A: Aliveness; readonly B: Aliveness }
+}
+
 export type BackplaneRequest =
+  /** Who speaks on this connection; first of all. In a chassis for two, who did not say it may only read. */
+  | { readonly do: 'hello'; readonly slot: ControllerSlot }
+  /** The owner line is ours from now on, whoever had it: the arbiter has no opinion. */
+  | { readonly do: 'take' }
+  /** It is nobody's, if it was ours. */
+  | { readonly do: 'release' }
+  /** Kicks our watchdog. */
+  | { readonly do: 'beat' }
   | { readonly do: 'read' }
   | { readonly do: 'withdraw'; readonly bay: Bay }
   | { readonly do: 'permit'; readonly bay: Bay; readonly n: number }
@@ -38,17 +57,22 @@ export interface ChassisHealth {
 }
 
 export type BackplaneReply =
-  | { readonly ok: true; readonly reading?: Reading; readonly health?: ChassisHealth }
-  | { readonly ok: false; readonly error: string }
+  /** `line` comes with a reading, from a chassis that has two controller slots. */
+  | { readonly ok: true; readonly reading?: Reading; readonly line?: LineReading; readonly health?: ChassisHealth }
+  /** `not-owner`: nothing was done, because the backplane is not the speaker's. */
+  | { readonly ok: false; readonly error: string; readonly why?: 'not-owner' }
 
-/** What the chassis says: an answer (`id` null where the request had none that could be read), or news of a bay. */
+/** An answer (`id` null where the request had none that could be read), or news: of a bay, or of the owner line. */
 export type BackplaneLine =
   | { readonly kind: 'reply'; readonly id: number | null; readonly reply: BackplaneReply }
   | { readonly kind: 'changed'; readonly bay: Bay }
+  | { readonly kind: 'line' }
 
 export const requestLine = (id: number, request: BackplaneRequest): string => `${JSON.stringify({ id, ...request })}\n`
 export const replyLine = (id: number | null, reply: BackplaneReply): string => `${JSON.stringify({ id, ...reply })}\n`
 export const changedLine = (bay: Bay): string => `${JSON.stringify({ changed: bay })}\n`
+/** The owner, or whom the arbiter hears, changed. */
+export const lineChangedLine = `${JSON.stringify({ line: true })}\n`
 
 /** A request, or what is wrong with the line. */
 export function parseRequest(
@@ -60,10 +84,19 @@ export function parseRequest(
   if (members === undefined) return { id: null, error: 'a request is one JSON object on a line' }
   const id = isCount(members.id) ? members.id : undefined
   if (id === undefined) return { id: null, error: 'a request has an id, a whole number from 0' }
-  const { do: verb, bay, n, lit } = members
-  if (verb === 'read' || verb === 'health') return { id, request: { do: verb } }
+  const { do: verb, slot, bay, n, lit } = members
+  if (verb === 'hello') {
+    return isControllerSlot(slot)
+      ? { id, request: { do: verb, slot } }
+      : { id, error: 'hello says the slot of the controller, A or B' }
+  }
+  if (verb === 'take' || verb === 'release' || verb === 'beat' || verb === 'read' || verb === 'health')
+    return { id, request: { do: verb } }
   if (verb !== 'withdraw' && verb !== 'permit' && verb !== 'cut' && verb !== 'locate') {
-    return { id, error: 'do is one of read, withdraw, permit, cut, locate, health' }
+    return {
+      id,
+      error: 'do is one of hello, take, release, beat, read, withdraw, permit, cut, locate, health',
+    }
   }
   if (!isCount(bay) || bay === 0) return { id, error: `${verb} names a bay, from 1` }
   if (verb === 'permit') {
@@ -84,18 +117,26 @@ export function parseLine(line: string): BackplaneLine | undefined {
   const members = readObject(line)
   if (members === undefined) return undefined
   if (isCount(members.changed)) return { kind: 'changed', bay: members.changed }
+  if (members.id === undefined && members.line === true) return { kind: 'line' }
   const id = members.id === null ? null : isCount(members.id) ? members.id : undefined
   if (id === undefined) return undefined
   if (members.ok === false) {
-    return typeof members.error === 'string'
-      ? { kind: 'reply', id, reply: { ok: false, error: members.error } }
-      : undefined
+    const { error, why } = members
+    if (typeof error !== 'string' || (why !== undefined && why !== 'not-owner')) return undefined
+    return { kind: 'reply', id, reply: { ok: false, error, ...(why && { why }) } }
   }
   if (members.ok !== true) return undefined
   const reading = members.reading === undefined ? undefined : readReading(members.reading)
+  const owned = members.line === undefined ? undefined : readLine(members.line)
   const health = members.health === undefined ? undefined : readHealth(members.health)
-  if (reading === 'bad' || health === 'bad') return undefined
-  return { kind: 'reply', id, reply: { ok: true, ...(reading && { reading }), ...(health && { health }) } }
+  if (reading === 'bad' || owned === 'bad' || health === 'bad') return undefined
+  const reply = {
+    ok: true as const,
+    ...(reading && { reading }),
+    ...(owned && { line: owned }),
+    ...(health && { health }),
+  }
+  return { kind: 'reply', id, reply }
 }
 
 interface Members {
@@ -158,6 +199,19 @@ function readLatch(value: unknown): Latch | undefined {
   if (members === undefined || !isCount(members.n)) return undefined
   const { state, n } = members
   return state === 'denied' || state === 'granted' || state === 'spent' ? { state, n } : undefined
+}
+
+const isControllerSlot = (value: unknown): value is ControllerSlot => value === 'A' || value === 'B'
+const isAliveness = (value: unknown): value is Aliveness =>
+  value === 'alive' || value === 'silent' || value === 'absent'
+
+function readLine(value: unknown): LineReading | 'bad' {
+  const members = asObject(value)
+  const controllers = asObject(members?.controllers)
+  const owner = members?.owner
+  const { A, B } = controllers ?? {}
+  if ((owner !== 'none' && !isControllerSlot(owner)) || !isAliveness(A) || !isAliveness(B)) return 'bad'
+  return { owner, controllers: { A, B } }
 }
 
 function readHealth(value: unknown): ChassisHealth | 'bad' {

@@ -8,7 +8,7 @@ import type { BayPlan } from '../core/bay-plan.ts'
 import type { Bay, Observed } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
-import { type Command, type Envelope, flashAlone } from '../core/command.ts'
+import { type Command, type Envelope, flashAlone, type Moment, type Standby } from '../core/command.ts'
 import { type Decision, decide } from '../core/decide.ts'
 import { foresee } from '../core/foresee.ts'
 import { judge } from '../core/judge.ts'
@@ -60,6 +60,8 @@ export interface Parts {
   readonly bootId: string
   readonly listener: Listener
   readonly pace?: Partial<Pace>
+  /** In a chassis with room for two controllers. */
+  readonly pair?: { standby(): Standby; changeover(force: boolean): void }
 }
 
 export interface Agent {
@@ -111,13 +113,19 @@ export function startAgent(parts: Parts): Agent {
     ...(parts.pace && { pace: parts.pace }),
   })
 
+  const moment = (): Moment => ({
+    bootId,
+    uptimeMs: clock.uptimeMs(),
+    ...(parts.pair && { standby: parts.pair.standby() }),
+  })
+
   async function submit(command: Command, envelope: Envelope): Promise<Reply> {
     const stuck = memory.readOnly()
     if (stuck !== undefined && !envelope.dryRun) {
       return reply(envelope, refusedWith(refuse('store-read-only', `nothing can be stored: ${stuck}`)))
     }
-    const moment = { bootId, uptimeMs: clock.uptimeMs() }
-    const decision = decide({ state: head, observed: work.observed(), hardware, moment }, command, envelope)
+    const world = { state: head, observed: work.observed(), hardware, moment: moment() }
+    const decision = decide(world, command, envelope)
     const base = head
     switch (decision.is) {
       case 'refused':
@@ -155,6 +163,8 @@ export function startAgent(parts: Parts): Agent {
       return reply(envelope, refusedWith(unstored(error)))
     }
     if (command.kind === 'resync') work.wake(command.bay)
+    // After the answer is on its way: who leads next answers a repeat.
+    if (command.kind === 'changeover') clock.after(0, () => parts.pair?.changeover(command.force))
     const single = !flashAlone(command) && record.accepted.changed && copies.length < 2
     return reply(envelope, { kind: 'accepted', accepted: record.accepted, copies, singleCopy: single })
   }
@@ -231,7 +241,7 @@ export function startAgent(parts: Parts): Agent {
 
   /** Resync is the one command that needs nothing but a right envelope. */
   function judgeEnvelope(envelope: Envelope): Refusal | undefined {
-    const judged = judge(head, { bootId, uptimeMs: clock.uptimeMs() }, { kind: 'resync' }, envelope)
+    const judged = judge(head, moment(), { kind: 'resync' }, envelope)
     return judged.is === 'refused' ? judged.refusal : undefined
   }
 

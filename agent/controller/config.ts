@@ -29,8 +29,17 @@ export interface Config {
   readonly bmc: { readonly [bay: number]: BmcAccount }
   readonly console: 'none' | 'stdio' | { readonly path: string; readonly baud: number }
   readonly slot: 'A' | 'B'
+  /** Serial number of this controller, as it is printed on it. */
+  readonly serial?: string
+  /** Where the other controller is, and where this one listens for it. Absent: it is alone. */
+  readonly pair?: { readonly listen: Place; readonly peer: Place }
   /** Somebody says for this one start that flash is right, where nothing proves it (W14). */
   readonly adopt?: ChassisId
+}
+
+export interface Place {
+  readonly host: string
+  readonly port: number
 }
 
 export interface BmcAccount {
@@ -61,10 +70,13 @@ chassis EEPROM, and takes commands over MQTT and a serial line.
   --console stdio|<tty>|none        the technician's line              [none]
   --baud <rate>         of the tty                                     [115200]
   --slot A|B            controller bay                                 [A]
+  --serial <text>       serial number of this controller               [none]
+  --peer <host:port>    the other controller of a pair                 [none]
+  --listen <host:port>  where this one listens for it; with --peer
   --adopt <chassis>     for one start: what is on flash is right, though no EEPROM proves it
   --help, --version
 
-Each option up to --slot can be given as MIDPLANE_<NAME> in the environment; --json there is MIDPLANE_JSON=1.
+Each option up to --listen can be given as MIDPLANE_<NAME> in the environment; --json there is MIDPLANE_JSON=1.
 `
 
 const options = {
@@ -86,6 +98,9 @@ const options = {
   console: { type: 'string' },
   baud: { type: 'string' },
   slot: { type: 'string' },
+  serial: { type: 'string' },
+  peer: { type: 'string' },
+  listen: { type: 'string' },
   adopt: { type: 'string' },
   help: { type: 'boolean' },
   version: { type: 'boolean' },
@@ -126,6 +141,12 @@ export function readConfig(args: readonly string[], boards: string, env: Environ
   const line = readConsole(text, complaints)
   const slot = text('slot') ?? 'A'
   if (slot !== 'A' && slot !== 'B') complaints.push(`--slot ${slot} is neither A nor B`)
+  const serial = text('serial')
+  if (serial !== undefined && !/^[\w.-]{1,32}$/.test(serial))
+    complaints.push(`--serial ${serial} is none: 1 to 32 letters, digits, dots and dashes`)
+  const pair = readPair(text, complaints)
+  if (pair && eeprom === undefined)
+    complaints.push('--peer needs --eeprom, which tells the controllers who is a member')
   // Not from the environment: it is said for one start, by somebody who looked.
   const adopt = values.adopt
   if (adopt !== undefined && adopt !== chassis)
@@ -144,6 +165,8 @@ export function readConfig(args: readonly string[], boards: string, env: Environ
       json,
       console: line,
       slot: slot === 'B' ? 'B' : 'A',
+      ...(serial !== undefined && { serial }),
+      ...(pair && { pair }),
       ...(adopt !== undefined && { adopt: chassis }),
       ...(eeprom !== undefined && { eeprom }),
       ...(broker && { broker }),
@@ -188,6 +211,19 @@ function isPlainUrl(text: string, schemes: readonly string[]): boolean {
   } catch {
     return false
   }
+}
+
+function readPair(text: Text, complaints: string[]): Config['pair'] {
+  const peer = text('peer')
+  const listen = text('listen')
+  if ((peer === undefined) !== (listen === undefined)) complaints.push('--peer and --listen go together')
+  if (peer === undefined || listen === undefined) return undefined
+  const place = (name: Option, at: string): Place => {
+    const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(at) ?? []
+    if (host === '' || !isPort(port)) complaints.push(`--${name} ${at} is no host:port`)
+    return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+  }
+  return { peer: place('peer', peer), listen: place('listen', listen) }
 }
 
 function readBroker(text: Text, complaints: string[]): Config['broker'] {

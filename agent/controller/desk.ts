@@ -5,16 +5,17 @@
 import type { ChassisId, ClientId } from '../core/addresses.ts'
 import type { Envelope } from '../core/command.ts'
 import { type Refusal, refuse } from '../core/reasons.ts'
-import type { Outcome, Query, Reply } from '../core/reply.ts'
+import type { Outcome, Question, Reply } from '../core/reply.ts'
 import { partName } from '../core/views.ts'
 import { capabilities, type WireCommand } from '../wire/command.ts'
 import type { Invalid } from '../wire/request.ts'
 import { reasonRows } from '../wire/response.ts'
 import type { Agent } from './agent.ts'
+import { openBackups } from './backups.ts'
 import type { Clock } from './clock.ts'
 import type { Diary } from './diary.ts'
 import type { Front } from './doors/front.ts'
-import type { Sealer } from './secrets.ts'
+import { newIncarnation, type Sealer } from './secrets.ts'
 import type { Showing } from './showing.ts'
 
 export interface DeskParts {
@@ -36,9 +37,19 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
     return { request, epoch, revision, incarnation, term, replayed: false, outcome }
   }
   const refused = (request: string, refusal: Refusal): Reply => reply(request, { kind: 'refused', refusal })
+  const backups = openBackups({ agent, showing, sealer })
 
   async function submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply> {
     if (command.kind === 'invalid') return refused(envelope.request, agent.judge(envelope) ?? command.refusal)
+    if (command.kind === 'restore') {
+      const read = await backups.read(command)
+      if (read.is === 'refused') return refused(envelope.request, agent.judge(envelope) ?? read.refusal)
+      return agent.submit(read.command, envelope)
+    }
+    if (command.kind === 'factory-reset') {
+      const here = agent.now().chassisSerial
+      return agent.submit({ ...command, here, incarnation: newIncarnation() }, envelope)
+    }
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
     if (!sealer) {
       const none = refuse(
@@ -51,7 +62,7 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
     return agent.submit({ kind: 'set-secret', secret, ...sealer.seal(secret, value) }, envelope)
   }
 
-  function ask(query: Query, client: ClientId | undefined): Outcome {
+  function ask(query: Question, client: ClientId | undefined): Outcome {
     switch (query.kind) {
       case 'read-state': {
         const parts = showing.parts().filter(({ part }) => query.part === undefined || partName(part) === query.part)
@@ -88,6 +99,7 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
     chassis,
     submit,
     ask: (query, client) => reply('', ask(query, client)),
+    backup: async (passphrase, client) => reply('', await backups.write(passphrase, client)),
     digest: sealer?.digest ?? digest,
     parts: showing.parts,
     presence: () => {

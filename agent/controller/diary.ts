@@ -3,7 +3,7 @@
  * PUBACK is not delivery, so each event has a number, and what is missing shows as a gap.
  */
 import type { Bay } from '../core/blade.ts'
-import { reasons } from '../core/reasons.ts'
+import { type Reason, reasons } from '../core/reasons.ts'
 import type { StoreRecord } from '../core/record.ts'
 import { eventsListed } from '../core/reply.ts'
 import type { State } from '../core/state.ts'
@@ -15,6 +15,12 @@ import type { EventRing } from './store/event-ring.ts'
 type Happening = Extract<Event, { kind: 'event' }>
 type Told = Pick<Happening, 'severity' | 'type' | 'message'> &
   Partial<Pick<Happening, 'bay' | 'profile' | 'reason' | 'who' | 'request'>>
+
+/** What goes past central managers, and what none of them may overlook. */
+const beyondManagers: readonly string[] = ['rescue', 'restore', 'factory-reset']
+
+/** Faults that somebody is called for at once: a server that is wrong, or down with nowhere to go. */
+const alarms: readonly Reason[] = ['wrong-identity', 'no-spare', 'rescue-failed']
 
 /** A sentence, and not what somebody sent: an event must fit its ring whatever a command held. */
 const longestMessage = 1_000
@@ -89,7 +95,7 @@ function tell(record: StoreRecord): Told | undefined {
     const { command, origin, accepted } = record
     if (!accepted.changed) return undefined
     return {
-      severity: 'info',
+      severity: beyondManagers.includes(command) ? 'warning' : 'info',
       type: `${command}-accepted`,
       message: accepted.diff.join('; ') || command,
       who: { door: origin.door, client: origin.client },
@@ -98,6 +104,8 @@ function tell(record: StoreRecord): Told | undefined {
       ...(accepted.profile && { profile: accepted.profile }),
     }
   }
+  if (record.kind === 'lead')
+    return { severity: 'warning', type: 'controller-leads', message: `this controller leads in term ${record.term}` }
   const seen = record.observation
   const about = (severity: Severity, type: string, message: string): Told => ({
     severity,
@@ -178,7 +186,7 @@ function tellNotice(notice: Notice): Told | undefined {
       const { reason, say } = notice.finding
       if (reasons[reason].type !== 'fault') return undefined
       return {
-        severity: reason === 'wrong-identity' ? 'critical' : 'warning',
+        severity: alarms.includes(reason) ? 'critical' : 'warning',
         type: 'fault-appeared',
         message: say,
         reason,

@@ -2,30 +2,33 @@
  * The agent, flashed onto a chassis controller. This is the composition root: the only file that knows which classes the
  * parts are, and the only one that reads arguments. Everything that can fail before it serves is said in one sentence.
  */
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { accessSync, constants, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../boards/load.ts'
 import type { ClientId } from '../core/addresses.ts'
-import type { State } from '../core/state.ts'
-import type { ControllerView, HealthView, HostHealth } from '../core/views.ts'
+import type { Hardware } from '../core/board.ts'
+import type { Standby } from '../core/command.ts'
+import type { ControllerView, HostHealth } from '../core/views.ts'
 import { version } from '../version.ts'
 import { schema } from '../wire/schema.ts'
-import { startAgent } from './agent.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Config, readConfig, usage } from './config.ts'
-import { openDesk } from './desk.ts'
+import type { DeskParts } from './desk.ts'
 import { openDiary } from './diary.ts'
 import { openConsole } from './doors/console/console.ts'
 import { serveSerial } from './doors/console/serial.ts'
 import type { Front } from './doors/front.ts'
 import { openMqtt } from './doors/mqtt/mqtt.ts'
+import { openRelay, type Relay } from './doors/relay.ts'
 import { SocketBackplane } from './hardware/backplane.ts'
+import type { Owns } from './hardware/driver.ts'
+import { tcpPeers } from './hardware/peers.ts'
 import { redfishDriver } from './hardware/redfish.ts'
 import { readHost } from './host.ts'
-import { openMemory } from './memory.ts'
-import { sealer } from './secrets.ts'
-import { startShowing } from './showing.ts'
+import { type Pair, type PairStatus, startPair } from './pair/pair.ts'
+import { type Served, type ServeParts, serve } from './serve.ts'
+import { openStandbyDesk } from './standby.ts'
 import { type Eeprom, openEeprom } from './store/eeprom.ts'
 import { fileEeprom } from './store/eeprom-device.ts'
 import { openEventRing } from './store/event-ring.ts'
@@ -37,6 +40,23 @@ const log = (line: string) => process.stderr.write(`midplane-agent: ${line}\n`)
 const healthMs = 30_000
 /** Commands are served at the latest then, even while a BMC hangs in its first look. */
 const patienceAtStartMs = 5_000
+
+interface Door {
+  close(): Promise<void>
+}
+
+/** What stays the same whether this controller leads or not. */
+interface Ground {
+  readonly config: Config
+  readonly hardware: Hardware
+  readonly clock: Clock
+  readonly backplane: SocketBackplane
+  readonly ring: Awaited<ReturnType<typeof openEventRing>>
+  readonly host: () => HostHealth | 'unknown'
+  openEeprom(): Promise<Eeprom | string | undefined>
+  /** The technician's line, once there is something behind it. */
+  console(front: Front): void
+}
 
 async function run(config: Config): Promise<void> {
   const loaded = loadHardware(config.boards, config.board)
@@ -52,122 +72,205 @@ async function run(config: Config): Promise<void> {
   }
 
   const clock = systemClock()
-  const bootId = randomUUID()
-  let recover = (_: State) => {}
-  const memory = await openMemory({
-    medium: nodeMedium(`${config.data}/store`),
-    eeprom: config.eeprom === undefined ? undefined : await eepromAt(config.eeprom, hardware.board.backplane.eeprom),
-    chassis: config.chassis,
-    board: hardware.board.id,
-    ...(config.adopt !== undefined && { adopt: config.adopt }),
-    onRecovered: (state) => recover(state),
-    onReadOnly: (why) => log(`the store is read-only: ${why}`),
-  })
-  for (const note of memory.view().notes) log(note)
   const ring = await openEventRing({ medium: nodeMedium(`${config.data}/events`), block: 100 })
-  const diary = openDiary(ring, clock, bootId, log)
-  const keeper = memory.chassisKey && sealer(memory.chassisKey)
-
   const backplane = new SocketBackplane({
     at: /^\d+$/.test(config.backplane) ? { port: Number(config.backplane) } : { path: config.backplane },
+    ...(config.pair && { slot: config.slot }),
   })
-  const driver = redfishDriver({
-    bays: (bay) => config.bmc[bay],
-    secret: (id, mark) => {
-      const secret = agent.now().state.secrets[id]
-      return secret && secret.mark === mark ? keeper?.unseal(id, secret.sealed) : undefined
-    },
-  })
-
   let host: HostHealth | 'unknown' = 'unknown'
-  let health: HealthView | undefined
-  const controller = (): ControllerView => ({
-    slot: config.slot,
-    version,
-    uptimeMs: clock.uptimeMs(),
-    role: 'owner',
-    host,
-    store: memory.view(),
-  })
-  const agent = startAgent({
-    state: memory.state,
-    memory,
-    hardware,
-    driver,
-    backplane,
-    clock,
-    bootId,
-    listener: {
-      recorded: (record, state) => diary.recorded(record, state),
-      noticed: (notice) => diary.noticed(notice, agent.now().state),
-      changed: () => showing.changed(),
+  let relay: Relay | undefined
+  let line: Door | undefined
+  const ground: Ground = {
+    ...{ config, hardware, clock, backplane, ring },
+    host: () => host,
+    openEeprom: async () =>
+      config.eeprom === undefined ? undefined : eepromAt(config.eeprom, hardware.board.backplane.eeprom),
+    console: (front) => {
+      if (relay) return relay.to(front)
+      relay = openRelay(config.chassis, front)
+      line = openLine(config, relay.front, clock)
     },
-  })
-  recover = agent.recover
-  const showing = startShowing({ clock, hardware, now: agent.now, controller, health: () => health })
-  const front = openDesk({
-    chassis: config.chassis,
-    agent,
-    showing,
-    diary,
-    clock,
-    sealer: keeper,
-    digest: (content) =>
-      createHash('sha256').update(memory.state.incarnation).update(content).digest('hex').slice(0, 32),
-    about: { bootId, version, schema, board: hardware.board.id },
-  })
+  }
+  const leads = config.pair ? await inPair(ground, config.pair) : await alone(ground)
 
   const slowly = async () => {
-    const signal = AbortSignal.timeout(healthMs)
     await Promise.all([
       readHost().then((read) => {
         host = read
       }),
-      backplane.health(signal).then((read) => {
-        health = read
-      }),
-      diary.settle(),
-      memory.mend(),
+      leads.served()?.slowly(AbortSignal.timeout(healthMs)),
     ]).catch((error: unknown) => log(`health: ${error instanceof Error ? error.message : String(error)}`))
-    showing.changed()
   }
   const slow = setInterval(() => void slowly(), healthMs)
   void slowly()
 
-  await Promise.race([agent.ready, new Promise((resolve) => clock.after(patienceAtStartMs, () => resolve(undefined)))])
-  diary.write(
-    { severity: 'info', type: 'agent-started', message: `agent ${version} serves ${config.chassis}` },
-    agent.now().state,
-  )
-  const doors = openDoors(config, front, clock)
-
   const end = async () => {
     clearInterval(slow)
-    showing.stop()
-    await Promise.all(doors.map((door) => door.close()))
-    await agent.stop()
-    await driver.close()
+    await line?.close()
+    await leads.stop()
     await backplane.close()
     await ring.close()
-    await memory.close()
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end())
 }
 
-interface Door {
-  close(): Promise<void>
+interface Leads {
+  served(): Served | undefined
+  stop(): Promise<void>
 }
 
-function openDoors({ broker, json, console: line, slot }: Config, front: Front, clock: Clock): readonly Door[] {
-  const doors: Door[] = []
-  if (broker) doors.push(openMqtt({ front, clock, json, log, randomness: Math.random, ...broker }))
+const aboutThis = ({ hardware }: Ground): DeskParts['about'] => ({
+  bootId: randomUUID(),
+  version,
+  schema,
+  board: hardware.board.id,
+})
+
+const driverOf =
+  ({ config }: Ground, owner?: Owns): ServeParts['driver'] =>
+  (secret) =>
+    redfishDriver({ bays: (bay) => config.bmc[bay], secret, ...(owner && { owner }) })
+
+async function alone(ground: Ground): Promise<Leads> {
+  const { config } = ground
+  const served = await serve({
+    ...ground,
+    log,
+    about: aboutThis(ground),
+    memory: {
+      medium: nodeMedium(`${config.data}/store`),
+      eeprom: await ground.openEeprom(),
+      ...(config.serial !== undefined && { serial: config.serial }),
+      ...(config.adopt !== undefined && { adopt: config.adopt }),
+    },
+    driver: driverOf(ground),
+  })
+  const doors = openDoors(ground, served)
+  return {
+    served: () => served,
+    stop: async () => {
+      await doors.close()
+      await served.stop()
+    },
+  }
+}
+
+async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Promise<Leads> {
+  const { config, hardware, clock, backplane, ring } = ground
+  const { chassis, slot, serial, adopt } = config
+  const about = aboutThis(ground)
+  const medium = nodeMedium(`${config.data}/store`)
+  let served: Served | undefined
+  let standby: ReturnType<typeof openStandbyDesk> | undefined
+
+  const ownView = (role: ControllerView['role'], status: PairStatus): ControllerView => ({
+    ...{ slot, version, role },
+    uptimeMs: clock.uptimeMs(),
+    host: ground.host(),
+    store: {
+      readOnly: status.standing.is === 'refused',
+      notes: status.standing.is === 'refused' ? [status.standing.why] : [],
+      copies: status.standing.is === 'member' ? ['flash'] : [],
+      ...{ index: 0, digest: '', bytesWritten: 0, syncs: 0, eepromPagesWritten: 0, eepromUse: 0 },
+    },
+  })
+
+  const pair: Pair = startPair({
+    ...{ slot, chassis, version, clock, medium },
+    board: hardware.board.id,
+    ...(serial !== undefined && { serial }),
+    ...(adopt !== undefined && { adopt }),
+    line: backplane.line,
+    peers: tcpPeers({ ...places, log }),
+    random: randomBytes,
+    openEeprom: async () => (await ground.openEeprom()) ?? 'this controller knows of none',
+    lead: async ({ eeprom, others, owns }) => {
+      const leading = await serve({
+        ...ground,
+        log,
+        about: { ...about, bootId: randomUUID() },
+        memory: {
+          medium,
+          eeprom,
+          others,
+          takes: true,
+          ...(serial !== undefined && { serial }),
+          ...(adopt && { adopt }),
+        },
+        driver: driverOf(ground, owns),
+        pair: {
+          standby: () => standbyOf(pair.status()),
+          members: () => pair.status().members,
+          other: () => pair.status().other,
+          changeover: (force) => {
+            const why = pair.changeover(force)
+            if (why !== undefined) log(`no changeover: ${why}`)
+          },
+        },
+      })
+      served = leading
+      const doors = openDoors(ground, leading)
+      return {
+        memory: leading.memory,
+        stop: async () => {
+          served = undefined
+          await doors.close()
+          await leading.stop()
+        },
+      }
+    },
+    standBy: ({ state, status }) => {
+      const desk = openStandbyDesk({
+        ...{ chassis, hardware, clock, about, state },
+        diary: openDiary(ring, clock, about.bootId, log),
+        digest: (content) => createHash('sha256').update(chassis).update(content).digest('hex').slice(0, 32),
+        controllers: () => [ownView('standby', status())],
+        takeOver: () => pair.changeover(true),
+      })
+      standby = desk
+      ground.console(desk.front)
+      return { stop: async () => desk.stop() }
+    },
+    view: () => ownView('standby', pair.status()),
+    events: { last: () => ring.next - 1, passOver: (number) => ring.passOver(number) },
+    changed: () => (served ? served.changed() : standby?.changed()),
+    log,
+  })
+  return { served: () => served, stop: pair.stop }
+}
+
+function standbyOf({ slot, line, standing }: PairStatus): Standby {
+  const seat = line === 'unknown' ? 'silent' : line.controllers[slot === 'A' ? 'B' : 'A']
+  if (standing.is !== 'absent') return standing
+  return { is: seat === 'absent' ? 'absent' : 'silent' }
+}
+
+/** Opened when each bay was looked at once, or given up on. */
+function openDoors({ config, clock, console: openConsole }: Ground, { front, agent }: Served): Door {
+  let closed = false
+  let mqtt: Door | undefined
+  const patience = new Promise<void>((resolve) => void clock.after(patienceAtStartMs, resolve))
+  void Promise.race([agent.ready, patience]).then(() => {
+    if (closed) return
+    openConsole(front)
+    const { broker, json } = config
+    if (broker) mqtt = openMqtt({ front, clock, json, log, randomness: Math.random, ...broker })
+  })
+  return {
+    close: async () => {
+      closed = true
+      await mqtt?.close()
+    },
+  }
+}
+
+function openLine({ console: line, slot }: Config, front: Front, clock: Clock): Door | undefined {
   const about = { front, slot, client: `console-${slot.toLowerCase()}` as ClientId, newRequestId: randomUUID }
-  if (line === 'stdio') {
-    const opened = openConsole({ ...about, input: process.stdin, output: process.stdout, echo: false })
-    doors.push({ close: async () => opened.close() })
-  } else if (line !== 'none') doors.push(serveSerial({ ...about, ...line, clock, log }))
-  return doors
+  if (line === 'none') return undefined
+  if (line !== 'stdio') return serveSerial({ ...about, ...line, clock, log })
+  const opened = openConsole({ ...about, input: process.stdin, output: process.stdout, echo: false })
+  return { close: async () => opened.close() }
 }
 
 async function eepromAt(

@@ -10,22 +10,15 @@ import type { Copy } from '../core/reply.ts'
 import { blank, type Doubt, type State } from '../core/state.ts'
 import type { StoreView } from '../core/views.ts'
 import type { Memory } from './agent.ts'
-import {
-  type ChassisKeys,
-  chassisKeys,
-  copyIn,
-  type EepromCopy,
-  isNew,
-  judge,
-  judgeUnreadable,
-  keysAsText,
-} from './proof.ts'
+import { copyIn, type EepromCopy, isNew, judge, judgeUnreadable } from './proof.ts'
+import { type ChassisKeys, chassisKeys, keysAsText } from './store/chassis-keys.ts'
 import { GENESIS, type Position } from './store/copies.ts'
 import type { Eeprom } from './store/eeprom.ts'
 import { essentials } from './store/essentials.ts'
+import { type Marks, markLife, promise, readMarks } from './store/marks.ts'
 import { type Medium, MediumFault } from './store/medium.ts'
 import type { Copied } from './store/second-copy.ts'
-import { openStore, StoreFault, StoreReadOnly } from './store/store.ts'
+import { type Durable, type Others, openStore, StoreFault, StoreReadOnly } from './store/store.ts'
 import { NotStored } from './tend.ts'
 
 export interface MemoryOptions {
@@ -34,8 +27,16 @@ export interface MemoryOptions {
   readonly eeprom: Eeprom | string | undefined
   readonly chassis: ChassisId
   readonly board: string
-  /** Somebody said by this name that flash is right, where nothing proves it (W14). */
+  /** Somebody said by this name what is right, where nothing proves it (W14). */
   readonly adopt?: ChassisId
+  /** Serial number of this controller, as people read it: part of its name as a member. */
+  readonly serial?: string
+  /** The other controllers of this chassis, where there is room for any (W10). */
+  readonly others?: Others<State>
+  /** This controller has just taken the owner line: it leads in a term of its own (W11). */
+  readonly takes?: boolean
+  /** So many random bytes; those of the system, unless a simulation gives its own. */
+  readonly random?: (bytes: number) => Uint8Array
   readonly onRecovered: (state: State) => void
   readonly onReadOnly: (why: string) => void
 }
@@ -44,6 +45,23 @@ export interface OpenedMemory extends Memory {
   readonly state: State
   /** Key under which secrets are sealed (W16); undefined: there is no EEPROM to keep it. */
   readonly chassisKey: Uint8Array | undefined
+  /** Name of this controller as a member; undefined: it never led or followed here. */
+  readonly self: string | undefined
+  /** Controllers that the EEPROM names as holding everything (W11). */
+  members(): readonly string[]
+  /** Where the log stands on flash. */
+  durable(): Durable<State>
+  /**
+   * Names another member in the EEPROM, whose copy stays as it is: it must never be ahead of what a member has. Tells
+   * why not, where it failed.
+   */
+  join(peer: string): Promise<string | undefined>
+  /** Names this controller alone, with everything that is on its flash; tells why not, where it failed. */
+  leave(): Promise<string | undefined>
+  /** From now on this controller leads in that term; tells why not, where it failed. */
+  raise(term: number): Promise<string | undefined>
+  /** What is on flash has its other copy again: brings the EEPROM up to it, and tells the agent where to go on. */
+  resume(): void
   view(): StoreView
   /** Tries again to give the EEPROM what it did not take; nothing to do is nothing done. */
   mend(): Promise<void>
@@ -53,6 +71,8 @@ export interface OpenedMemory extends Memory {
 export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> {
   const { medium, chassis, board } = options
   const eeprom = typeof options.eeprom === 'object' ? options.eeprom : undefined
+  const { random = randomBytes } = options
+  const hex = (bytes: number) => Buffer.from(random(bytes)).toString('hex')
   const notes: string[] = []
   let recovered: string | undefined
   /** Set while the EEPROM is brought up to what was read back from flash. */
@@ -60,7 +80,9 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   let held: string | undefined
   let copies: readonly Copy[] = ['flash']
   /** Why the EEPROM lacks the last binding, where it does. */
-  let single: string | undefined
+  let lacking: string | undefined
+  let marks: Marks = { life: undefined, promised: 0 }
+  let lastKeys: ChassisKeys | undefined
   const opened = await openStore<State, StoreRecord>({
     medium,
     ...(eeprom && { eeprom }),
@@ -68,15 +90,11 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     evolve,
     essentials,
     term: ({ term }) => term,
+    renewed: (state, found) => renewed(state, found, () => hex(32)),
+    ...(options.others && { others: options.others }),
     onRecovered: (_, why) => {
       recovered = `the flash failed and was read again: ${why}`
-      // What was read back may hold a record that the EEPROM lacks. Nothing acts on one copy that could be two (W10).
-      copying = recovered
-      void store.mirror().then((copied) => {
-        mirrored(copied)
-        copying = undefined
-        options.onRecovered(store.durable.state)
-      })
+      resume(recovered)
     },
     onReadOnly: (why) => {
       options.onRecovered(store.durable.state)
@@ -84,6 +102,23 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     },
   })
   const { store } = opened
+
+  /** Flash may hold a record that the others lack. Nothing acts on one copy that could be two (W10). */
+  function resume(why: string): void {
+    copying = why
+    store.mirror().then(
+      (copied) => {
+        mirrored(copied)
+        copying = undefined
+        options.onRecovered(store.durable.state)
+      },
+      // The others do not take it: whoever said so resumes, or this controller steps down.
+      (error: unknown) => {
+        if (!(error instanceof StoreFault)) throw error
+        copying = error.message
+      },
+    )
+  }
 
   function hold(why: string): void {
     held = why
@@ -108,18 +143,25 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     notes.push(...opened.repaired)
     const { state: flash, relation } = opened
     const silent = typeof options.eeprom === 'string' ? options.eeprom : undefined
-    const verdict = judge({ chassis, board, flash, reading: store.eeprom, silent, relation })
+    const { promised } = marks
+    const verdict = judge({ chassis, board, flash, reading: store.eeprom, silent, relation, self: self(), promised })
     switch (verdict.is) {
       case 'begin':
         return begin(verdict.keys)
       case 'go-on':
         if (await isReplaced(medium)) await onFlash(() => markReplaced(medium, false))
-        if (!mirrored(await store.mirror()) && relation === 'blank') hold(`${firstWrite}: ${single}`)
+        if (options.takes) return take(flash)
+        if (!mirrored(await store.mirror()) && relation === 'blank') hold(`${firstWrite}: ${lacking}`)
         return flash
       case 'adopt':
         return adopt(verdict.copy, verdict.keys)
       case 'hold':
-        if (verdict.byName && options.adopt === chassis) return adoptByName(flash)
+        if (options.adopt === chassis) {
+          const keys = chassisKeys(store.eeprom)
+          const copy = copyIn(store.eeprom)
+          if (verdict.byName === 'flash') return adoptByName(flash)
+          if (verdict.byName === 'eeprom' && copy && typeof keys === 'object') return adopt(copy, keys)
+        }
         hold(verdict.why)
         return isNew(flash) ? (inEeprom ?? flash) : flash
     }
@@ -127,8 +169,54 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
 
   function mirrored(copied: Copied): boolean {
     copies = copied.eeprom ? ['flash', 'eeprom'] : ['flash']
-    single = copied.eeprom ? undefined : copied.why
+    lacking = copied.eeprom ? undefined : copied.why
     return copied.eeprom
+  }
+
+  const self = () => (marks.life === undefined ? undefined : `${options.serial ?? 'controller'}/${marks.life}`)
+
+  /** The name of this controller as a member, made up before anything relies on it. */
+  async function named(): Promise<string> {
+    if (marks.life === undefined) {
+      const life = hex(8)
+      await markLife(medium, life)
+      marks = { ...marks, life }
+    }
+    return self() as string
+  }
+
+  /** A member that has just taken the owner line: its flash lacks nothing, and no other is needed from now on (W11). */
+  async function take(flash: State): Promise<State> {
+    const why = await raise(Math.max(flash.term, marks.promised, keysNow()?.term ?? 0) + 1)
+    if (why !== undefined) hold(`the chassis EEPROM can not be written, so this controller can not take over: ${why}`)
+    return store.durable.state
+  }
+
+  /** Promised on flash, then fenced in the EEPROM, then told in the log: in this order, whatever fails in between. */
+  async function raise(term: number): Promise<string | undefined> {
+    if (held !== undefined) return held
+    const found = keysNow()
+    if (!found) return 'it has no keys of this chassis'
+    try {
+      await promise(medium, term)
+      marks = { ...marks, promised: term }
+      const copied = await store.secure(keysAsText({ ...found, term, members: [await named()] }))
+      if (!copied.eeprom) return copied.why
+      const receipt = await store.append([{ record: { kind: 'lead', term }, copies: 'both' }])
+      mirrored(receipt.eeprom ? { eeprom: true } : { eeprom: false, why: receipt.why ?? 'no EEPROM' })
+      return undefined
+    } catch (error) {
+      if (error instanceof MediumFault || error instanceof StoreFault || error instanceof StoreReadOnly)
+        return error.message
+      throw error
+    }
+  }
+
+  /** As they were read last: an EEPROM that does not answer still names whom it named (I7). */
+  function keysNow(): ChassisKeys | undefined {
+    const keys = chassisKeys(store.eeprom)
+    if (typeof keys === 'object') lastKeys = keys
+    return lastKeys
   }
 
   /**
@@ -136,18 +224,18 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
    * power fails in between, the next start finds whose life that is and goes on with it.
    */
   async function begin(found: ChassisKeys | undefined): Promise<State> {
-    const keys = found ?? { key: hex(32), incarnation: hex(16), term: 1 }
-    if (eeprom && !found) {
-      const inscribed = await store.inscribe(keysAsText(keys))
-      if (!inscribed.eeprom) {
-        hold(`${firstWrite}: ${inscribed.why}`)
+    const life = found ?? { key: hex(32), incarnation: hex(16), term: 1 }
+    if (eeprom) {
+      const why = await inscribe(life)
+      if (why !== undefined) {
+        hold(`${firstWrite}: ${why}`)
         return blank(chassis, board, '')
       }
     }
-    const fresh = blank(chassis, board, keys.incarnation)
+    const fresh = { ...blank(chassis, board, life.incarnation), term: life.term }
     if (!(await replaceFlash(fresh, GENESIS))) return fresh
     // Led without a copy there, another blank controller would begin the same life beside this one.
-    if (!mirrored(await store.mirror()) && eeprom) hold(`${firstWrite}: ${single}`)
+    if (!mirrored(await store.mirror()) && eeprom) hold(`${firstWrite}: ${lacking}`)
     return fresh
   }
 
@@ -156,34 +244,45 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
    * in office (W15). The term rises first, in the EEPROM: from then on no other controller goes on from its flash (W11).
    */
   async function adopt({ state: copy, at }: EepromCopy, keys: ChassisKeys): Promise<State> {
-    const term = Math.max(keys.term, copy.term, at.term) + 1
-    const inscribed = await store.inscribe(keysAsText({ ...keys, term }))
-    if (!inscribed.eeprom) {
-      hold(`the chassis EEPROM can not be written, so this controller can not take over: ${inscribed.why}`)
+    const term = Math.max(keys.term, copy.term, at.term, marks.promised) + 1
+    const why = await inscribe({ ...keys, term })
+    if (why !== undefined) {
+      hold(`the chassis EEPROM can not be written, so this controller can not take over: ${why}`)
       return copy
     }
     const { office: _, ...rest } = copy
     const state: State = { ...rest, term, epoch: copy.epoch + 1 }
     if (!(await replaceFlash(state, { ...at, term }))) return copy
     // Led without it, the same epoch could be given twice.
-    if (!mirrored(await store.mirror())) hold(`the chassis EEPROM can not be written: ${single}`)
+    if (!mirrored(await store.mirror())) hold(`the chassis EEPROM can not be written: ${lacking}`)
     notes.push(`adopted revision ${copy.revision} from the chassis EEPROM; take over again, nobody is in office`)
     return state
   }
 
   /** Flash is right because somebody says so: what else there is gives way, and nobody is in office (W14, W15). */
   async function adoptByName({ office: _, ...flash }: State): Promise<State> {
-    const found = chassisKeys(store.eeprom)
-    const known = typeof found === 'object' && found.incarnation === flash.incarnation ? found : undefined
-    const term = Math.max(flash.term, known?.term ?? 0) + 1
+    const found = keysNow()
+    const known = found?.incarnation === flash.incarnation ? found : undefined
+    const term = Math.max(flash.term, known?.term ?? 0, marks.promised) + 1
     const state: State = { ...flash, term, epoch: flash.epoch + 1 }
     if (!(await replaceFlash(state, { ...store.durable.at, term }))) return flash
     if (store.eeprom?.kind === 'corrupt') await store.eraseEeprom()
-    const keys = { key: known?.key ?? hex(32), incarnation: flash.incarnation, term }
-    const inscribed = await store.inscribe(keysAsText(keys))
-    mirrored(inscribed.eeprom ? await store.mirror() : inscribed)
+    const why = await inscribe({ key: known?.key ?? hex(32), incarnation: flash.incarnation, term })
+    mirrored(why === undefined ? await store.mirror() : { eeprom: false, why })
     notes.push(`adopted revision ${flash.revision} from flash by name; take over again, nobody is in office`)
     return state
+  }
+
+  /** Keys of the chassis under which this controller alone is a member; tells why not, where it failed. */
+  async function inscribe(keys: Omit<ChassisKeys, 'members'>): Promise<string | undefined> {
+    if (!eeprom) return 'no EEPROM'
+    try {
+      const inscribed = await store.inscribe(keysAsText({ ...keys, members: [await named()] }))
+      return inscribed.eeprom ? undefined : inscribed.why
+    } catch (error) {
+      if (error instanceof MediumFault) return error.message
+      throw error
+    }
   }
 
   function replaceFlash(state: State, at: Position): Promise<boolean> {
@@ -205,15 +304,41 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     }
   }
 
+  try {
+    marks = await readMarks(medium)
+  } catch (error) {
+    // The store meets the same flash, and says what is wrong with it.
+    if (!(error instanceof MediumFault)) throw error
+  }
   const state = await start()
-  const keys = chassisKeys(store.eeprom)
 
   return {
     state,
-    chassisKey: typeof keys === 'object' ? Buffer.from(keys.key, 'hex') : undefined,
-    readOnly: () => held ?? store.readOnly ?? copying,
+    get chassisKey() {
+      const keys = keysNow()
+      return keys && Buffer.from(keys.key, 'hex')
+    },
+    get self() {
+      return self()
+    },
+    members: () => keysNow()?.members ?? [],
+    durable: () => store.durable,
+    join: async (peer) => {
+      if (held !== undefined) return held
+      const copied = await store.inscribe(new Map([['chassis-members', `${self()} ${peer}`]]))
+      return copied.eeprom ? undefined : copied.why
+    },
+    leave: async () => {
+      if (held !== undefined) return held
+      const copied = await store.secure(new Map([['chassis-members', self()]]))
+      if (copied.eeprom) mirrored(copied)
+      return copied.eeprom ? undefined : copied.why
+    },
+    raise,
+    resume: () => resume('what is on flash is copied'),
+    readOnly: () => held ?? store.readOnly ?? copying ?? options.others?.stuck,
     mend: async () => {
-      if (single !== undefined && eeprom && held === undefined && store.readOnly === undefined) {
+      if (lacking !== undefined && eeprom && held === undefined && store.readOnly === undefined) {
         mirrored(await store.mirror())
       }
     },
@@ -228,13 +353,18 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     },
     append: async (record, everywhere) => {
       if (held !== undefined) throw new NotStored(held, true)
-      if (copying !== undefined) throw new NotStored(copying, false)
+      const waits = options.others?.stuck ?? copying
+      if (waits !== undefined) throw new NotStored(waits, false)
       try {
         const receipt = await store.append([{ record, copies: everywhere ? 'both' : 'flash' }])
-        const reached: readonly Copy[] = receipt.eeprom ? ['flash', 'eeprom'] : ['flash']
+        const reached: readonly Copy[] = [
+          'flash',
+          ...(receipt.peer ? (['peer'] as const) : []),
+          ...(receipt.eeprom ? (['eeprom'] as const) : []),
+        ]
         if (everywhere) {
           copies = reached
-          single = receipt.eeprom ? undefined : (receipt.why ?? 'no EEPROM')
+          lacking = receipt.eeprom ? undefined : (receipt.why ?? 'no EEPROM')
         }
         return reached
       } catch (error) {
@@ -247,14 +377,16 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     view: () => {
       const { index, digest } = store.durable.at
       const room = store.room(store.durable.state)
-      const stuck = held ?? store.readOnly
+      const stuck = held ?? store.readOnly ?? options.others?.stuck
       return {
         readOnly: stuck !== undefined,
         notes: [
           ...notes,
           ...(recovered === undefined ? [] : [recovered]),
           ...(stuck === undefined || notes.includes(stuck) ? [] : [stuck]),
-          ...(single === undefined || stuck !== undefined ? [] : [`single copy: ${single}`]),
+          ...(lacking === undefined || stuck !== undefined
+            ? []
+            : [copies.includes('peer') ? `the EEPROM lacks the last binding: ${lacking}` : `single copy: ${lacking}`]),
         ],
         copies,
         index,
@@ -295,6 +427,16 @@ async function isReplaced(medium: Medium): Promise<boolean> {
   }
 }
 
+/** A factory reset begins another life, whose secrets are under another key (W16, W21). */
+function renewed(state: State, found: ReadonlyMap<string, string>, newKey: () => string): ReadonlyMap<string, string> {
+  const before = found.get('chassis-incarnation')
+  if (before === undefined || state.incarnation === '' || before === state.incarnation) return new Map()
+  return new Map([
+    ['chassis-incarnation', state.incarnation],
+    ['chassis-key', newKey()],
+  ])
+}
+
 /** More than a bay can still come to take: far from full, nobody has to work out how much it is. */
 const headroomPages = 16
 
@@ -317,8 +459,6 @@ function withHeadroom(state: State): State {
 
 /** As long as one may be, and hard to compress. */
 const longestSerial = (bay: number) => createHash('sha256').update(`serial ${bay}`).digest('hex') as Serial
-
-const hex = (bytes: number) => randomBytes(bytes).toString('hex')
 
 function bytesOf(state: State): number {
   let bytes = 0

@@ -5,39 +5,11 @@
  */
 import type { ChassisId } from '../core/addresses.ts'
 import type { State } from '../core/state.ts'
+import { type ChassisKeys, chassisKeys } from './store/chassis-keys.ts'
 import type { Position } from './store/copies.ts'
 import type { EepromReading } from './store/eeprom.ts'
 import { restore } from './store/essentials.ts'
 import { headOf, type Relation } from './store/second-copy.ts'
-
-/** The chassis' own: written before the first binding, and on no flash; the term changes with the one who leads. */
-export interface ChassisKeys {
-  /** Secrets are sealed under it (W16); hex. */
-  readonly key: string
-  /** Whose life this is (W21). */
-  readonly incarnation: string
-  /** Highest term in which a controller led, or set out to: flash of an earlier one is stale (W11, W13). */
-  readonly term: number
-}
-
-export const keysAsText = ({ key, incarnation, term }: ChassisKeys): ReadonlyMap<string, string> =>
-  new Map([
-    ['chassis-key', key],
-    ['chassis-incarnation', incarnation],
-    ['chassis-term', String(term)],
-  ])
-
-export function chassisKeys(reading: EepromReading | undefined): ChassisKeys | 'none' | 'incomplete' {
-  const map = reading?.kind === 'content' ? reading.map : new Map<string, string>()
-  const key = map.get('chassis-key')
-  const incarnation = map.get('chassis-incarnation')
-  const term = map.get('chassis-term')
-  if (key === undefined && incarnation === undefined && term === undefined) return 'none'
-  if (key === undefined || !/^[0-9a-f]{64}$/.test(key)) return 'incomplete'
-  if (incarnation === undefined || !/^[0-9a-f]{32}$/.test(incarnation)) return 'incomplete'
-  if (term === undefined || !/^[1-9]\d{0,14}$/.test(term)) return 'incomplete'
-  return { key, incarnation, term: Number(term) }
-}
 
 export interface EepromCopy {
   readonly state: State
@@ -59,6 +31,10 @@ export interface Found {
   /** Why the EEPROM could not even be asked. */
   readonly silent: string | undefined
   readonly relation: Relation
+  /** Name of this controller as a member; undefined: nothing was ever begun on this flash. */
+  readonly self: string | undefined
+  /** Highest term that this flash promised not to fall behind of (W11); 0: none. */
+  readonly promised: number
 }
 
 export type Verdict =
@@ -66,8 +42,8 @@ export type Verdict =
   | { readonly is: 'begin'; readonly keys: ChassisKeys | undefined }
   | { readonly is: 'go-on' }
   | { readonly is: 'adopt'; readonly copy: EepromCopy; readonly keys: ChassisKeys }
-  /** `byName`: somebody who knows better may say that this flash is right (W14). */
-  | { readonly is: 'hold'; readonly why: string; readonly byName: boolean }
+  /** `byName`: what somebody who knows better may say is right (W14). */
+  | { readonly is: 'hold'; readonly why: string; readonly byName: 'flash' | 'eeprom' | 'nothing' }
 
 /** Nothing was ever stored on this flash. */
 export const isNew = (flash: State): boolean => flash.incarnation === ''
@@ -86,7 +62,7 @@ export function judge(found: Found): Verdict {
       return unproven(flash, `the chassis EEPROM can not be read: ${why}`)
     }
     case 'blank':
-      return withoutCopy(flash, keys)
+      return withoutCopy(found, keys)
     case 'same':
     case 'older':
     case 'newer':
@@ -112,14 +88,20 @@ export function judgeUnreadable(
   return keys.incarnation === copy.state.incarnation ? { is: 'adopt', copy, keys } : hold(why)
 }
 
-function withoutCopy(flash: State, keys: ReturnType<typeof chassisKeys>): Verdict {
+/** Nothing that was acknowledged is missing on this flash (W11). Whoever led in a later term knows more. */
+function isMember({ flash, self, promised }: Found, keys: ChassisKeys): boolean {
+  return self !== undefined && keys.members.includes(self) && Math.max(flash.term, promised) >= keys.term
+}
+
+function withoutCopy(found: Found, keys: ReturnType<typeof chassisKeys>): Verdict {
+  const { flash } = found
   if (keys === 'incomplete') return unproven(flash, 'the chassis EEPROM lacks some of its own keys')
   if (isNew(flash)) return { is: 'begin', keys: keys === 'none' ? undefined : keys }
   if (keys === 'none')
     return unproven(flash, 'the chassis EEPROM is blank: it was replaced, or these bindings are of another chassis')
   if (keys.incarnation !== flash.incarnation) return hold(otherLife)
   // Its very first copy was cut, or did not come through: the keys prove whose flash this is.
-  return keys.term === flash.term
+  return isMember(found, keys)
     ? { is: 'go-on' }
     : unproven(
         flash,
@@ -135,23 +117,38 @@ function withCopy(found: Found, keys: ReturnType<typeof chassisKeys>, relation: 
   if (elsewhere !== undefined) return hold(elsewhere)
   if (typeof keys === 'string' || keys.incarnation !== copy.state.incarnation)
     return hold('the chassis EEPROM holds bindings that its own keys do not belong to')
-  if (isNew(flash)) return { is: 'adopt', copy, keys }
+  const adopt: Verdict = keys.members.length === 1 ? { is: 'adopt', copy, keys } : behind(found, keys)
+  if (isNew(flash)) return adopt
+  // Its own past is told by the digests: a life that was renewed since then is still this one's (W21).
+  const goesOn = relation === 'same' || relation === 'older'
+  // The term is in the EEPROM before it is in any log: an EEPROM that fell behind is not the one that was written.
+  const ahead = flash.term > keys.term
+  if (isMember(found, keys) && goesOn && !ahead) return { is: 'go-on' }
   if (flash.incarnation !== copy.state.incarnation) return hold(otherLife)
   // Another controller led here since: whatever this one noted later, it adopts and never imposes (W13).
-  if (flash.term < keys.term) return { is: 'adopt', copy, keys }
-  if (relation === 'conflict' || flash.term > keys.term)
+  if (flash.term < keys.term && !isMember(found, keys)) return adopt
+  if (relation === 'conflict' || ahead)
     return unproven(flash, 'flash and chassis EEPROM hold different histories, and neither is believed')
-  return relation === 'newer' ? { is: 'adopt', copy, keys } : { is: 'go-on' }
+  return adopt
 }
+
+/** Two members acknowledge without the EEPROM: what it holds may lack what they hold. */
+const behind = ({ flash }: Found, { members }: ChassisKeys): Verdict => ({
+  is: 'hold',
+  why:
+    `controllers ${members.join(' and ')} hold the bindings, and this one is neither: put one of them back; if both ` +
+    `are lost, start once with --adopt ${flash.chassis} to go on from the chassis EEPROM`,
+  byName: 'eeprom',
+})
 
 const otherLife = 'the chassis EEPROM tells of another life of this chassis, or of another chassis'
 
-const hold = (why: string): Verdict => ({ is: 'hold', why, byName: false })
+const hold = (why: string): Verdict => ({ is: 'hold', why, byName: 'nothing' })
 
 function unproven(flash: State, why: string): Verdict {
   if (isNew(flash)) return hold(`${why}; a blank controller can not tell what is bound here`)
   const how = `if this flash is right, start once with --adopt ${flash.chassis}`
-  return { is: 'hold', why: `${why}; nothing else proves what is on flash: ${how}`, byName: true }
+  return { is: 'hold', why: `${why}; nothing else proves what is on flash: ${how}`, byName: 'flash' }
 }
 
 /** Why these bindings are not for this chassis. */

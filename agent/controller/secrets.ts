@@ -3,7 +3,7 @@
  * controller, not a stolen chassis (W16). AES-256-GCM; the secret's own id is bound in, so that one record can not be
  * passed off as another. `mark` tells a change of the secret without telling the secret.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, scrypt } from 'node:crypto'
 import type { SecretId } from '../core/addresses.ts'
 
 export interface Sealer {
@@ -49,3 +49,28 @@ export function sealer(chassisKey: Uint8Array): Sealer {
     digest: (content) => createHmac('sha256', digesting).update(content).digest('hex').slice(0, 32),
   }
 }
+
+/** What scrypt (RFC 7914) makes a key of, besides the passphrase. */
+export interface Stretch {
+  readonly n: number
+  readonly r: number
+  readonly p: number
+  /** 16 bytes, as hex. */
+  readonly salt: string
+}
+
+/** 16 MiB and some tenths of a second: what a controller can spare, and who guesses has to spend on each guess. */
+export const newStretch = (): Stretch => ({ n: 16_384, r: 8, p: 5, salt: randomBytes(16).toString('hex') })
+
+/** The key that a passphrase stands for: for `sealer`, as a chassis key is. Not on the agent's own thread. */
+export function passphraseKey(passphrase: string, { n, r, p, salt }: Stretch): Promise<Uint8Array> {
+  // One spelling, whatever keyboard it was typed on.
+  const text = passphrase.normalize('NFC')
+  return new Promise((resolve, reject) => {
+    const options = { N: n, r, p, maxmem: 256 * n * r }
+    scrypt(text, Buffer.from(salt, 'hex'), 32, options, (error, key) => (error ? reject(error) : resolve(key)))
+  })
+}
+
+/** A new life's name (W21). */
+export const newIncarnation = (): string => randomBytes(16).toString('hex')

@@ -9,7 +9,7 @@ import { canonical } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
 import type { Reason } from '../core/reasons.ts'
 import type { PartState } from '../core/reply.ts'
-import { type Reporting, reportBay, reportChassis, reportPool, reportProfile } from '../core/report.ts'
+import { type Reporting, reportBay, reportChassis, reportPolicy, reportPool, reportProfile } from '../core/report.ts'
 import { type ControllerView, type HealthView, type Part, partName } from '../core/views.ts'
 import type { Now } from './agent.ts'
 import type { Clock } from './clock.ts'
@@ -18,7 +18,8 @@ export interface Sources {
   readonly clock: Clock
   readonly hardware: Hardware
   now(): Now
-  controller(): ControllerView
+  /** This one, and the other one of a pair, as far as it tells of itself. */
+  controllers(): readonly ControllerView[]
   health(): HealthView | undefined
 }
 
@@ -35,7 +36,7 @@ const gatherMs = 20
 
 type News = PartState | { readonly removed: string }
 
-export function startShowing({ clock, hardware, now, controller, health }: Sources): Showing {
+export function startShowing({ clock, hardware, now, controllers, health }: Sources): Showing {
   const shown = new Map<string, PartState>()
   const texts = new Map<string, string>()
   /** Of parts that are gone, too: one that comes back must not look older than it was. */
@@ -69,7 +70,12 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
       const view = reportPool(reporting, id)
       if (view) parts.push({ part: 'pool', view })
     }
-    parts.push({ part: 'controller', view: controller() })
+    for (const id of Object.keys(state.policies ?? {})) {
+      const view = reportPolicy(reporting, id)
+      if (view) parts.push({ part: 'policy', view })
+    }
+    const views = controllers()
+    for (const view of views) parts.push({ part: 'controller', view })
     const healthView = health()
     if (healthView) parts.push({ part: 'health', view: healthView })
     const names = new Set(parts.map(partName))
@@ -83,7 +89,9 @@ export function startShowing({ clock, hardware, now, controller, health }: Sourc
     const listed = Object.fromEntries(
       [...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version]),
     )
-    news.push(...show({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, listed) }, state))
+    news.push(
+      ...show({ part: 'chassis', view: reportChassis(reporting, chassisSerial as Serial, listed, views) }, state),
+    )
     // Told last: whoever hears of one part and asks for another finds what goes with it.
     for (const each of news) for (const heard of listeners) heard(each)
   }

@@ -154,6 +154,7 @@ export function startWork(parts: WorkParts): Work {
       blade,
       ...(blade === 'unknown' && { blind: blind ?? 'bmc-silent' }),
       pending: present !== undefined && touch.pending,
+      ...(present && touch.pending && touch.trouble?.reason === 'bmc-silent' && { unheard: true as const }),
       asked: {
         ...(touch.power && { power: { action: touch.power.action, secondsAgo: seconds(touch.power.at) } }),
         ...(touch.policyAt !== undefined && { policy: { secondsAgo: seconds(touch.policyAt) } }),

@@ -23,6 +23,7 @@ export type ProfileId = Id<'Profile'>
 export type PoolId = Id<'Pool'>
 export type SecretId = Id<'Secret'>
 export type ConnectionId = Id<'Connection'>
+export type PolicyId = Id<'Policy'>
 export type ClientId = Id<'Client'>
 export type ChassisId = Id<'Chassis'>
 

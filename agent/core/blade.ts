@@ -129,6 +129,7 @@ export type Blindness =
   | 'bmc-refused' // credentials
   | 'hardware-refused' // understood, and not done: no permit, a reset while off, a secret that is missing
   | 'session-lost' // the BMC ended our session; the next look opens another (W12)
+  | 'not-owner' // the other controller of the pair owns the backplane: nothing was sent (W12)
 
 /**
  * One bay, seen in one pass and in W1's order: backplane, adapters, power, backplane again.
@@ -141,6 +142,8 @@ export interface Sight {
   readonly blind?: Blindness
   /** A command to this bay's BMC went unanswered; only a barrier ends this (W2). */
   readonly pending: boolean
+  /** A barrier was tried in vain: the BMC does not answer. Says nothing of the blade. */
+  readonly unheard?: true
   readonly asked: Asked
 }
 

@@ -20,12 +20,16 @@ import {
   unchanged,
   type World,
 } from './effects.ts'
+import { factoryReset } from './factory-reset.ts'
 import { judge, makeRoom } from './judge.ts'
+import { definePolicy, removePolicy, rescueOf } from './policy.ts'
 import { asks } from './pool.ts'
 import { type Refusal, refuse } from './reasons.ts'
 import type { Change, Origin, StoreRecord } from './record.ts'
+import { carryOut } from './rescue.ts'
+import { restore } from './restore.ts'
 import { type Accepted, bayState, type StoredAnswer, secretsOf } from './state.ts'
-import { overrideBoot, power } from './switch.ts'
+import { changeover, overrideBoot, power } from './switch.ts'
 
 export type Decision =
   /** Every reason that was found, the one that counts first; a dry run shows them all. */
@@ -37,7 +41,8 @@ export function decide(world: World, command: Command, envelope: Envelope): Deci
   const { state } = world
   const judged = judge(state, world.moment, command, envelope)
   if (judged.is === 'repeat') return judged
-  const room = makeRoom(state, envelope.who.client)
+  // No answers of a policy are kept, so none have to make room for it.
+  const room = envelope.who.door === 'policy' ? {} : makeRoom(state, envelope.who.client)
   const early = judged.is === 'refused' ? judged.refusal : 'reason' in room ? room : undefined
   if (early && !envelope.dryRun) return { is: 'refused', refusals: [early] }
   const effects = judgeCommand(world, command, envelope.who.client)
@@ -49,8 +54,8 @@ export function decide(world: World, command: Command, envelope: Envelope): Deci
   const accepted: Accepted = {
     changed,
     diff: effects.diff,
-    revision: state.revision + (changed ? 1 : 0),
-    epoch: office && 'set' in office && office.set === 'office' ? office.epoch : state.epoch,
+    revision: effects.stands?.revision ?? state.revision + (changed ? 1 : 0),
+    epoch: effects.stands?.epoch ?? (office && 'set' in office && office.set === 'office' ? office.epoch : state.epoch),
     ...(effects.bay !== undefined && { bay: effects.bay }),
     ...(effects.held && { profile: effects.held.profile.id, given: effects.held.given }),
   }
@@ -140,6 +145,8 @@ function judgeCommand(world: World, command: Command, client: ClientId): Effects
       const { bay, lit } = command
       return { ...one({ set: 'locate', bay, lit }, `bay ${bay}: locate light ${lit ? 'on' : 'off'}`), bay }
     }
+    case 'changeover':
+      return changeover(world, command)
     case 'resync': {
       if (command.bay !== undefined) {
         const wrong = noBay(world, command.bay)
@@ -148,10 +155,37 @@ function judgeCommand(world: World, command: Command, client: ClientId): Effects
       const faulty = Object.entries(state.bays)
         .filter(([bay, { fault }]) => fault && (command.bay === undefined || Number(bay) === command.bay))
         .map(([bay]) => Number(bay))
+      const { afresh, diff } = triedAfresh(state, command.bay)
       return {
-        changes: faulty.map((bay) => ({ drop: 'fault', bay }) as const),
-        diff: faulty.map((bay) => `bay ${bay}: fault cleared`),
+        changes: [...faulty.map((bay) => ({ drop: 'fault', bay }) as const), ...afresh],
+        diff: [...faulty.map((bay) => `bay ${bay}: fault cleared`), ...diff],
       }
     }
+    case 'define-policy':
+      return definePolicy(world, command.policy)
+    case 'remove-policy':
+      return removePolicy(state, command.policy)
+    case 'rescue':
+      return carryOut(world, command)
+    case 'restore':
+      return restore(world, command)
+    case 'factory-reset':
+      return factoryReset(world, command)
+  }
+}
+
+/** A word that clears faults also lets a policy try its spares anew. */
+function triedAfresh(
+  state: World['state'],
+  bay: number | undefined,
+): { readonly afresh: readonly Change[]; readonly diff: readonly string[] } {
+  const again = Object.entries(state.bays).flatMap(([at, { intent }]) => {
+    const rescue = intent && rescueOf(state, intent.profile)
+    const due = rescue && rescue.tried.length > 0 && (bay === undefined || Number(at) === bay)
+    return due ? [{ profile: intent.profile, rescue: { ...rescue, tried: [] } }] : []
+  })
+  return {
+    afresh: again.map((each) => ({ set: 'rescue', ...each }) as const),
+    diff: again.map(({ profile, rescue }) => `policy ${rescue.policy}: may try its spares for ${profile} again`),
   }
 }

@@ -9,7 +9,7 @@ import { type Effects, one, type Refused, seenBlade, unchanged, type World } fro
 import { asks, checkPool, give, overlaps } from './pool.ts'
 import type { Profile } from './profile.ts'
 import { checkProfile } from './profile-rules.ts'
-import { refuse } from './reasons.ts'
+import { type Refusal, refuse } from './reasons.ts'
 import { bayOf, firstToken, type Held, type State } from './state.ts'
 
 export function takeOver(
@@ -85,24 +85,11 @@ export function defineProfile({ state, observed }: World, profile: Profile): Eff
       )
   }
   const others = Object.values(state.profiles).filter((held) => held.profile.id !== profile.id)
-  const taken = new Map(
-    others.flatMap((held) =>
-      Object.values(held.given).flatMap((given) =>
-        Object.values(given).map((address) => [address as string, held.profile.id] as const),
-      ),
-    ),
-  )
-  const given = give(profile.connections, state.pools, new Set(taken.keys()), old?.given ?? {})
+  const given = give(profile.connections, state.pools, new Set(takenBy(others).keys()), old?.given ?? {})
   if (!given.ok)
     return refuse(given.reason, given.say, [{ field: `profile.connections[${given.connection}]`, say: given.say }])
-  const twice = duplicate(given.given, taken, observed)
-  if (twice) return refuse('duplicate-address', twice)
-  const shown = others.find(
-    (held) =>
-      (profile.uuid !== undefined && held.profile.uuid === profile.uuid) ||
-      (profile.serial !== undefined && held.profile.serial === profile.serial),
-  )
-  if (shown) return refuse('duplicate-address', `${shown.profile.id} has the same UUID or serial; choose another`)
+  const clash = clashOf(profile, given.given, others, observed)
+  if (clash) return clash
   const held: Held = {
     profile,
     given: given.given,
@@ -110,6 +97,35 @@ export function defineProfile({ state, observed }: World, profile: Profile): Eff
     revision: state.revision + 1,
   }
   return { ...one({ set: 'profile', held }, `profile ${profile.id}: ${old ? 'changed' : 'defined'}`), held }
+}
+
+/** Every address that these profiles were given, and whose it is. */
+export function takenBy(others: readonly Held[]): ReadonlyMap<string, string> {
+  return new Map(
+    others.flatMap((held) =>
+      Object.values(held.given).flatMap((given) =>
+        Object.values(given).map((address) => [address as string, held.profile.id] as const),
+      ),
+    ),
+  )
+}
+
+/** Why a profile with these addresses can not be held beside the others (I1). */
+export function clashOf(
+  profile: Profile,
+  given: Held['given'],
+  others: readonly Held[],
+  observed: Observed,
+): Refusal | undefined {
+  const twice = duplicate(given, takenBy(others), observed)
+  if (twice) return refuse('duplicate-address', twice)
+  const shown = others.find(
+    (held) =>
+      (profile.uuid !== undefined && held.profile.uuid === profile.uuid) ||
+      (profile.serial !== undefined && held.profile.serial === profile.serial),
+  )
+  if (shown) return refuse('duplicate-address', `${shown.profile.id} has the same UUID or serial; choose another`)
+  return undefined
 }
 
 /** An address twice: in the profile itself, in another one, or burned into hardware that was seen here (I1). */

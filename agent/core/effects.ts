@@ -10,11 +10,15 @@ import { type Refusal, refuse } from './reasons.ts'
 import type { Change } from './record.ts'
 import type { Held, State } from './state.ts'
 
-/** What judgement looks at besides the command. */
-export interface World {
+/** What is wanted, what is seen, and what the hardware can carry. */
+export interface Scene {
   readonly state: State
   readonly observed: Observed
   readonly hardware: Hardware
+}
+
+/** What judgement looks at besides the command. */
+export interface World extends Scene {
   readonly moment: Moment
 }
 
@@ -24,6 +28,8 @@ export interface Effects {
   readonly diff: readonly string[]
   readonly bay?: Bay
   readonly held?: Held
+  /** What stands after it, where that is not the same epoch and the next revision. */
+  readonly stands?: { readonly epoch: number; readonly revision?: number }
 }
 
 /** One reason, or several found in one look; the first is the one that counts. */
@@ -41,7 +47,7 @@ export const one = (change: Change, line: string): Effects => ({ changes: [chang
 export const noProfile = (id: ProfileId): Refusal =>
   refuse('no-such-profile', `there is no profile ${id}; define it first`)
 
-export function noBay({ hardware }: World, bay: Bay): Refusal | undefined {
+export function noBay({ hardware }: Scene, bay: Bay): Refusal | undefined {
   const known = hardware.board.bays.some((each) => each.bay === bay)
   return known
     ? undefined

@@ -33,6 +33,15 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
     )
   }
 
+  // A policy was left here by who commanded, and acts whoever does now, or nobody. It may do one thing, and only on what
+  // it judged (W24).
+  if (who.door === 'policy' || command.kind === 'rescue') {
+    if (who.door !== 'policy' || command.kind !== 'rescue')
+      return refused('not-in-office', 'a policy that was left here rescues, nobody else does, and it does nothing else')
+    if (ifRevision === undefined)
+      return refused('revision-missing', `a policy quotes what it judged; the chassis is at ${state.revision}`)
+    return reads(state, ifRevision) ?? { is: 'new' }
+  }
   // A technician at the line needs no ceremony, but does not go over a manager's head.
   if (who.door === 'console') {
     if (state.office && !harmless(command)) {
@@ -93,9 +102,12 @@ function expects(state: State, moment: Moment, expect: NonNullable<Envelope['exp
   return undefined
 }
 
-/** What a technician may do under central authority: power and light, and looking. */
-function harmless(command: Command): boolean {
-  return command.kind === 'power' || command.kind === 'locate' || command.kind === 'resync'
+/**
+ * What a technician may do under central authority: power and light, looking, and changing controllers. And a factory reset, which goes over
+ * nobody's head: nothing may be assigned or in doubt any more, and who does it has the chassis in his hands.
+ */
+function harmless({ kind }: Command): boolean {
+  return kind === 'power' || kind === 'locate' || kind === 'resync' || kind === 'changeover' || kind === 'factory-reset'
 }
 
 /**

@@ -205,7 +205,7 @@ function overrideOr(view: View, phase: Phase): BayPlan | undefined {
   return boot && { phase, ...boot }
 }
 
-function differs(intent: NonNullable<BayState['intent']>, slot: Present): string | undefined {
+export function differs(intent: NonNullable<BayState['intent']>, slot: Present): string | undefined {
   if (!intent.blade || intent.affinity === 'bay') return undefined
   if (intent.affinity === 'blade') return intent.blade.serial === slot.serial ? undefined : 'another blade'
   return intent.blade.product === slot.product ? undefined : `a blade of another model (${slot.product})`

@@ -12,7 +12,9 @@ import { dress } from './dress.ts'
 import { unrecordedWear } from './external.ts'
 import { elsewhere, planOff } from './plan-off.ts'
 import { planOn } from './plan-on.ts'
+import { mayCut } from './policy.ts'
 import { type Finding, find } from './reasons.ts'
+import { isSilent, rescueFindings } from './rescue.ts'
 import { type BayState, bayState, type Doubt, type State } from './state.ts'
 
 export function plan(state: State, observed: Observed, hardware: Hardware): { readonly [bay: number]: BayPlan } {
@@ -25,7 +27,9 @@ export function planBay(state: State, bay: Bay, observed: Observed, hardware: Ha
   if (!sight) return blind(own, [find('not-looked-yet', `bay ${bay} has not been looked at yet`)])
   const { slot } = sight
   if (slot === 'unknown') return blind(own, [find('backplane-silent', 'the backplane does not answer')])
-  const first = planSlot(state, bay, own, slot, sight, observed, hardware)
+  const judged = planSlot(state, bay, own, slot, sight, observed, hardware)
+  const waits = rescueFindings({ state, observed, hardware }, bay)
+  const first = waits.length > 0 ? { ...judged, findings: [...judged.findings, ...waits] } : judged
   // The light comes last: one that does not follow must not keep a permit standing.
   if (slot.locate === own.locate || first.note || first.steps.length > 0) return first
   return { ...first, steps: [{ kind: 'locate', bay, lit: own.locate }] }
@@ -53,7 +57,7 @@ function planSlot(
     }
   }
   const blade = sight.blade
-  if (blade === 'unknown' || blade === 'empty' || sight.pending) return unseen(state, bay, own, slot, sight)
+  if (blade === 'unknown' || blade === 'empty' || sight.pending) return unseen(state, bay, own, slot, sight, hardware)
 
   const stray = unrecordedWear(state, bay, blade, hardware)
   if (stray) return doubted(bay, slot, stray)
@@ -123,7 +127,7 @@ function unsent({ resets, reseats }: BayState): { which: 'resets' | 'reseats'; c
 }
 
 /** No look at the blade that is newer than the last command: until a barrier, no permit and no belief (W2). */
-function unseen(state: State, bay: Bay, own: BayState, slot: Present, sight: Sight): BayPlan {
+function unseen(state: State, bay: Bay, own: BayState, slot: Present, sight: Sight, hardware: Hardware): BayPlan {
   if (granted(slot.permit)) return { phase: 'unknown', steps: [{ kind: 'withdraw', bay }], findings: [] }
   const leavers = state.doubts.filter(
     (doubt) => doubt.serial === slot.serial && !doubt.kept && doubt.profile !== own.intent?.profile,
@@ -131,6 +135,9 @@ function unseen(state: State, bay: Bay, own: BayState, slot: Present, sight: Sig
   // A cut proves off and bare of what AC loss erases, even with a dead BMC (W8).
   if (leavers.length > 0 && sight.asked.cut && !slot.powerGood) return letGo(bay, slot.serial, leavers, 'cut')
   const findings = [blindness(bay, sight), ...handWork(bay, leavers)]
+  // The BMC was asked in vain and the blade is without power: where a policy may, the cut itself is the proof (W8).
+  const cuts = hardware.board.backplane.powerCut && leavers.some(({ profile }) => mayCut(state, profile))
+  if (cuts && isSilent(sight) && !slot.powerGood) return { phase: 'leaving', steps: [{ kind: 'cut', bay }], findings }
   return { phase: 'unknown', steps: sight.pending ? [{ kind: 'barrier', bay }] : [], findings }
 }
 
@@ -168,6 +175,8 @@ function blindness(bay: Bay, sight: Sight): Finding {
       return find('hardware-refused', `the hardware of bay ${bay} refuses what it is told`)
     case 'session-lost':
       return find('session-lost', `the BMC of bay ${bay} ended our session`)
+    case 'not-owner':
+      return find('not-owner', 'the other controller owns the backplane')
   }
 }
 

@@ -229,6 +229,42 @@ export const reasons = {
   'not-taken': reason(104, 'fault', 'failed-precondition', 'check the adapter and its firmware, then resync the bay'),
   'hardware-refused': reason(105, 'fault', 'failed-precondition', 'read what the hardware said, then resync the bay'),
   'session-lost': reason(106, 'fault', 'unavailable', 'wait; the agent looks again'),
+  'not-owner': reason(107, 'fault', 'unavailable', 'ask the controller that owns the backplane'),
+  // Backups and factory reset.
+  'backup-damaged': reason(
+    120,
+    'refusal',
+    'invalid-argument',
+    'paste or send the lines again that field_violations names',
+  ),
+  'backup-inert': reason(121, 'refusal', 'failed-precondition', 'adopt its profiles one by one by name, with force'),
+  'not-blank': reason(
+    122,
+    'refusal',
+    'failed-precondition',
+    'name the profiles that are wanted; all of it is for a blank controller only',
+  ),
+  'passphrase-wrong': reason(
+    123,
+    'refusal',
+    'invalid-argument',
+    'give the passphrase that it was made with, or none: its secrets are then left out',
+  ),
+  'profile-exists': reason(124, 'refusal', 'already-exists', 'remove the profile here first, or leave it out'),
+  'other-serial': reason(125, 'refusal', 'invalid-argument', 'type the serial that this chassis shows'),
+  // Policies.
+  'no-such-policy': reason(130, 'refusal', 'not-found', 'define the policy first'),
+  'rescue-waits': reason(131, 'hold', 'failed-precondition', 'cure the bay that it names'),
+  'no-spare': reason(132, 'fault', 'resource-exhausted', 'insert a fitting blade that is off, or free one'),
+  'rescue-failed': reason(133, 'fault', 'failed-precondition', 'look at the blades, then resync the bay'),
+  // Controllers.
+  'no-standby': reason(140, 'refusal', 'failed-precondition', 'put a second controller in, and wait until it follows'),
+  'standby-behind': reason(141, 'refusal', 'failed-precondition', 'wait until it holds everything, or force it'),
+  'is-standby': reason(142, 'refusal', 'unavailable', 'ask the owner, or take over here: changeover force'),
+  'controller-silent': reason(143, 'fault', 'unavailable', 'look at that controller; put it back or replace it'),
+  'controller-behind': reason(144, 'hold', 'unavailable', 'wait: it is being brought up to date'),
+  'controller-refused': reason(145, 'fault', 'failed-precondition', 'cure what it says; it keeps no copy until then'),
+  'single-copy': reason(146, 'fault', 'data-loss', 'cure the chassis EEPROM; until then do not pull this controller'),
 } as const
 
 export type Reason = keyof typeof reasons

@@ -4,15 +4,17 @@
  * comes from: it judges nothing, so that a newer `decide` reads an older journal the same way.
  */
 
-import type { ClientId, PoolId, ProfileId, SecretId, Serial } from './addresses.ts'
+import type { ClientId, PolicyId, PoolId, ProfileId, SecretId, Serial } from './addresses.ts'
 import type { Bay, OverrideTarget } from './blade.ts'
-import type { Command } from './command.ts'
+import type { Command, Who } from './command.ts'
+import type { LeftPolicy, Rescue } from './policy.ts'
 import { mark, type Pool } from './pool.ts'
 import {
   type Accepted,
   answersKept,
   type BayState,
   bayState,
+  blank,
   type ClientLog,
   type Doubt,
   type Held,
@@ -48,6 +50,18 @@ export type Change =
   | { readonly set: 'override'; readonly bay: Bay; readonly override: Override }
   | { readonly drop: 'override'; readonly bay: Bay }
   | { readonly set: 'locate'; readonly bay: Bay; readonly lit: boolean }
+  | { readonly set: 'policy'; readonly left: LeftPolicy }
+  | { readonly drop: 'policy'; readonly id: PolicyId }
+  | { readonly set: 'rescue'; readonly profile: ProfileId; readonly rescue: Rescue }
+  | { readonly drop: 'rescue'; readonly profile: ProfileId }
+  /** What a backup says of a bay takes the place of what stood here. Its life is not known by that. */
+  | { readonly set: 'bay'; readonly bay: Bay; readonly own: RestoredBay }
+  /** From a copy that may lack records: nobody is in office (W15). */
+  | { readonly set: 'authority'; readonly epoch: number; readonly floor: number; readonly lineages: State['lineages'] }
+  /** Another life of this chassis begins, with nothing but its name (W21). */
+  | { readonly set: 'life'; readonly incarnation: string }
+
+export type RestoredBay = Pick<BayState, 'intent' | 'power' | 'unexplained' | 'fault' | 'override'>
 
 /** Something seen or done, noted before it is relied on. */
 export type Observation =
@@ -95,7 +109,7 @@ export type Observation =
   | { readonly saw: 'external'; readonly pool: PoolId; readonly addresses: readonly string[] }
 
 export type Origin = {
-  readonly door: 'mqtt' | 'console'
+  readonly door: Who['door']
   readonly client: ClientId
   readonly request: string
   readonly content: string
@@ -111,6 +125,8 @@ export type StoreRecord =
       readonly accepted: Accepted
     }
   | { readonly kind: 'observation'; readonly observation: Observation }
+  /** A controller leads from here on (W11, W13). */
+  | { readonly kind: 'lead'; readonly term: number }
 
 export function evolve(state: State, record: StoreRecord): State {
   switch (record.kind) {
@@ -119,15 +135,21 @@ export function evolve(state: State, record: StoreRecord): State {
       return {
         ...changed,
         revision: record.accepted.revision,
-        answers: remember(changed.answers, record.origin, record.accepted, record.command === 'take-over'),
+        // A policy sends nothing again: what it judged is stale once it is done (I6, W24).
+        answers:
+          record.origin.door === 'policy'
+            ? changed.answers
+            : remember(changed.answers, record.origin, record.accepted, record.command === 'take-over'),
       }
     }
     case 'observation':
       return see(state, record.observation)
+    case 'lead':
+      return { ...state, term: record.term }
   }
 }
 
-function apply(state: State, change: Change): State {
+export function apply(state: State, change: Change): State {
   if ('drop' in change) {
     switch (change.drop) {
       case 'client':
@@ -142,12 +164,23 @@ function apply(state: State, change: Change): State {
           profiles: without(state.profiles, change.id),
           floor: Math.max(state.floor, state.profiles[change.id]?.token ?? 0),
         }
-      case 'intent':
-        return inBay(state, change.bay, ({ intent: _, ...rest }) => rest)
+      case 'intent': {
+        // Whoever takes a profile out of its bay ends what a policy had under way; a policy's own move notes it anew.
+        const profile = state.bays[change.bay]?.intent?.profile
+        const left = profile === undefined ? state : withoutRescue(state, profile)
+        return inBay(left, change.bay, ({ intent: _, ...rest }) => rest)
+      }
       case 'fault':
         return inBay(state, change.bay, ({ fault: _, ...rest }) => rest)
       case 'override':
         return inBay(state, change.bay, ({ override: _, ...rest }) => rest)
+      case 'policy': {
+        const { policies, ...rest } = state
+        const left = without(policies ?? {}, change.id)
+        return Object.keys(left).length > 0 ? { ...rest, policies: left } : rest
+      }
+      case 'rescue':
+        return withoutRescue(state, change.profile)
     }
   }
   switch (change.set) {
@@ -185,6 +218,22 @@ function apply(state: State, change: Change): State {
       return inBay(state, change.bay, (bay) => ({ ...bay, override: change.override }))
     case 'locate':
       return inBay(state, change.bay, (bay) => ({ ...bay, locate: change.lit }))
+    case 'policy':
+      return { ...state, policies: { ...state.policies, [change.left.policy.id]: change.left } }
+    case 'rescue':
+      return { ...state, rescues: { ...state.rescues, [change.profile]: change.rescue } }
+    case 'bay':
+      return inBay(state, change.bay, ({ intent: _, power: __, unexplained: ___, fault: ____, ...bay }) => {
+        const { override: _____, ...rest } = bay
+        return { ...rest, ...change.own }
+      })
+    case 'authority': {
+      const { office: _, ...rest } = state
+      const { epoch, floor, lineages } = change
+      return { ...rest, epoch, floor, lineages }
+    }
+    case 'life':
+      return { ...blank(state.chassis, state.board, change.incarnation), term: state.term }
   }
 }
 
@@ -219,11 +268,16 @@ function see(state: State, seen: Observation): State {
     case 'armed':
       return inBay(state, seen.bay, (bay) => ({ ...bay, n: seen.n, life: lifeOf(seen, 'armed') }))
     case 'verified':
-      return inBay(state, seen.bay, ({ fault: _, anew: __, ...bay }) => ({
-        ...bay,
-        n: Math.max(bay.n, seen.n),
-        life: lifeOf(seen, 'verified'),
-      }))
+      // The server runs again: this is where a rescue ends.
+      return inBay(
+        seen.profile ? withoutRescue(state, seen.profile) : state,
+        seen.bay,
+        ({ fault: _, anew: __, ...bay }) => ({
+          ...bay,
+          n: Math.max(bay.n, seen.n),
+          life: lifeOf(seen, 'verified'),
+        }),
+      )
     case 'wrong':
       return inBay(state, seen.bay, ({ anew: _, ...bay }) =>
         bay.life ? { ...bay, life: { ...bay.life, came: 'wrong' } } : bay,
@@ -281,6 +335,13 @@ function withDoubt(state: State, doubt: Doubt): State {
 
 function inBay(state: State, bay: Bay, change: (bay: BayState) => BayState): State {
   return { ...state, bays: { ...state.bays, [bay]: change(bayState(state, bay)) } }
+}
+
+function withoutRescue(state: State, profile: ProfileId): State {
+  if (!state.rescues?.[profile]) return state
+  const { rescues, ...rest } = state
+  const left = without(rescues, profile)
+  return Object.keys(left).length > 0 ? { ...rest, rescues: left } : rest
 }
 
 function without<Value>(all: { readonly [key: string]: Value }, key: string): { readonly [key: string]: Value } {

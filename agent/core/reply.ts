@@ -15,6 +15,11 @@ export type Query =
   | { readonly kind: 'list-events'; readonly since: number; readonly limit: number }
   | { readonly kind: 'list-reasons' }
   | { readonly kind: 'look-up-request'; readonly request: string }
+  /** What this chassis holds, as text. With a passphrase its secrets come along, sealed under it (W16). */
+  | { readonly kind: 'backup'; readonly passphrase?: string }
+
+/** Answered at once, from what is shown. A backup takes a moment: a passphrase is stretched for it. */
+export type Question = Exclude<Query, { readonly kind: 'backup' }>
 
 /** Most events that one answer lists. */
 export const eventsListed = 1000
@@ -63,6 +68,7 @@ export type Outcome =
   | { readonly kind: 'events'; readonly events: readonly Event[] }
   | { readonly kind: 'reasons'; readonly reasons: readonly ReasonRow[] }
   | { readonly kind: 'looked-up'; readonly request: string; readonly sequence?: number; readonly accepted: Accepted }
+  | { readonly kind: 'backup'; readonly text: string }
 
 export interface Reply {
   /** Echoed untouched; empty where none could be read. */

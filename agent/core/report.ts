@@ -7,11 +7,22 @@ import { type BayPlan, inSync } from './bay-plan.ts'
 import type { Bay, Blade, FunctionKey, FunctionValue, Observed, Slot } from './blade.ts'
 import { canonical, functionsOf } from './blade.ts'
 import { type Hardware, parseFunctionKey } from './board.ts'
+import { controllerFindings } from './controllers.ts'
 import { dress } from './dress.ts'
 import { formOf } from './fit.ts'
 import { countStates, has, listEntries, mark, type Pool } from './pool.ts'
 import { bayOf, bayState, type State } from './state.ts'
-import type { AddressSet, BayView, ChassisView, FunctionView, PoolView, ProfileView, Shown } from './views.ts'
+import type {
+  AddressSet,
+  BayView,
+  ChassisView,
+  ControllerView,
+  FunctionView,
+  PolicyView,
+  PoolView,
+  ProfileView,
+  Shown,
+} from './views.ts'
 
 export interface Reporting {
   readonly state: State
@@ -188,15 +199,30 @@ function quarantined(state: State, pool: Pool): Pool {
     .reduce((marked, address) => mark(marked, address, 'quarantined'), pool)
 }
 
+export function reportPolicy({ state }: Reporting, id: string): PolicyView | undefined {
+  const left = state.policies?.[id]
+  if (!left) return undefined
+  const rescues = Object.entries(state.rescues ?? {}).flatMap(([name, { policy, ...rescue }]) => {
+    const profile = name as ProfileView['profile']['id']
+    return policy === id ? [{ profile, bay: bayOf(state, profile) ?? rescue.from, ...rescue }] : []
+  })
+  return { ...left, rescues }
+}
+
 const urgency = { fault: 0, hold: 1 }
 
 export function reportChassis(
   { state, observed, plans, hardware }: Reporting,
   serial: Serial | '',
   parts: ChassisView['parts'],
+  controllers: readonly ControllerView[] = [],
 ): ChassisView {
-  const todo = Object.entries(plans)
-    .flatMap(([bay, { findings }]) => findings.map((finding) => ({ bay: Number(bay), ...finding })))
+  const ofBays = Object.entries(plans).flatMap(([bay, { findings }]) =>
+    findings.map((finding) => ({ bay: Number(bay), ...finding })),
+  )
+  // No bay: the chassis itself.
+  const ofChassis = controllerFindings(controllers).map((finding) => ({ bay: 0, ...finding }))
+  const todo = [...ofChassis, ...ofBays]
     .sort((a, b) => urgency[a.type] - urgency[b.type] || a.bay - b.bay)
     .map(({ bay, reason, say, remedy }) => ({ bay, reason, message: say, remedy }))
   return {

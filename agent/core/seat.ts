@@ -6,7 +6,7 @@ import type { Serial } from './addresses.ts'
 import type { Bay, Sight } from './blade.ts'
 import type { Target, When } from './command.ts'
 import { place } from './dress.ts'
-import { isOn, isRefused, noBay, type Refused, refusalsOf, seenBlade, type World } from './effects.ts'
+import { isOn, isRefused, noBay, type Refused, refusalsOf, type Scene, seenBlade } from './effects.ts'
 import type { Misfit } from './fit.ts'
 import type { Profile } from './profile.ts'
 import { type Refusal, refuse } from './reasons.ts'
@@ -19,7 +19,7 @@ export interface Seat {
 }
 
 export function findSeat(
-  world: World,
+  world: Scene,
   held: Held,
   to: Target,
   how: { when: When; preprovision: boolean },
@@ -29,7 +29,7 @@ export function findSeat(
 }
 
 /** Whether this bay can take the profile now, and what it then puts in doubt; or everything that stands against it. */
-function seat(world: World, held: Held, bay: Bay, how: { when: When; preprovision: boolean }): Seat | Refused {
+function seat(world: Scene, held: Held, bay: Bay, how: { when: When; preprovision: boolean }): Seat | Refused {
   const { state, observed, hardware } = world
   const wrong = noBay(world, bay)
   if (wrong) return wrong
@@ -64,7 +64,7 @@ function seat(world: World, held: Held, bay: Bay, how: { when: When; preprovisio
 
 /** The blade that is there to be seen; what stands against it goes into `against`. Undefined: pre-provisioned. */
 function seatIn(
-  { state }: World,
+  { state }: Scene,
   { profile }: Held,
   bay: Bay,
   sight: Sight | undefined,
@@ -104,7 +104,7 @@ function seatIn(
 
 /** `bay any`: the lowest bay with a fitting blade that is off, free and not in doubt. */
 function seatAny(
-  world: World,
+  world: Scene,
   held: Held,
   rule: { product?: string; among?: readonly Bay[] },
   not?: Bay,

@@ -4,6 +4,7 @@
  */
 import type { ChassisId, ClientId, ProfileId, SecretId, Serial } from './addresses.ts'
 import type { Bay, FunctionKey, OverrideTarget } from './blade.ts'
+import type { LeftPolicy, Rescue } from './policy.ts'
 import type { Pool } from './pool.ts'
 import type { Affinity, Allocation, Profile } from './profile.ts'
 
@@ -25,6 +26,10 @@ export interface State {
   readonly profiles: { readonly [id: string]: Held }
   readonly pools: { readonly [id: string]: Pool }
   readonly secrets: { readonly [id: string]: SealedSecret }
+  /** What a manager left behind for the time when nobody commands (W24). Absent: nothing. */
+  readonly policies?: { readonly [id: string]: LeftPolicy }
+  /** By profile: what a policy has under way for it, until it runs or somebody commands otherwise. Absent: nothing. */
+  readonly rescues?: { readonly [profile: string]: Rescue }
   readonly bays: { readonly [bay: number]: BayState }
   /** What may still be live, and where (W6). The profile that a bay is assigned stands here too. */
   readonly doubts: readonly Doubt[]

@@ -96,6 +96,17 @@ export function overrideBoot(world: World, command: Extract<Command, { kind: 'ov
   }
 }
 
+/** Changes nothing that is remembered: the term is raised by the one who takes over (W11). */
+export function changeover({ moment }: World, { force }: Extract<Command, { kind: 'changeover' }>): Effects | Refused {
+  const { standby } = moment
+  if (!standby) return refuse('no-standby', 'this chassis has one controller; there is none to change over to')
+  if (standby.is === 'absent' || standby.is === 'silent')
+    return refuse('no-standby', `the other controller is ${standby.is}; nobody would lead`)
+  if (standby.is === 'member' || force) return unchanged
+  const why = standby.why === undefined ? '' : `: ${standby.why}`
+  return refuse('standby-behind', `the other controller does not hold everything (${standby.is})${why}`)
+}
+
 function canBoot(profile: Profile, target: string): boolean {
   const in_ = (...targets: readonly BootPlan['order'][number]['target'][]) =>
     profile.boot.order.some((entry) => targets.includes(entry.target))

@@ -4,6 +4,8 @@
  */
 import type { ClientId, Iqn, Mac, ProfileId, SecretId, Serial, Wwn } from './addresses.ts'
 import type { Bay, BootDevice, FunctionKey, InterconnectKind, OverrideTarget, Role } from './blade.ts'
+import type { Standby } from './command.ts'
+import type { Policy } from './policy.ts'
 import type { PoolSpec } from './pool.ts'
 import type { Allocation, Profile } from './profile.ts'
 import type { Reason } from './reasons.ts'
@@ -103,6 +105,8 @@ export interface ControllerView {
   readonly role: 'owner' | 'standby'
   readonly host: HostHealth | 'unknown'
   readonly store: StoreView
+  /** Of the owner, in a chassis with room for two: how the other one stands, and who holds everything (W11). */
+  readonly pair?: { readonly other: Standby; readonly members: readonly string[] }
 }
 
 export interface StoreView {
@@ -146,6 +150,20 @@ export interface HealthView {
   }[]
 }
 
+export interface PolicyView {
+  readonly policy: Policy
+  readonly revision: number
+  /** Deaths that it took on. `bay`: where the profile is assigned now; `from` itself where there is nowhere to go yet. */
+  readonly rescues: readonly {
+    readonly profile: ProfileId
+    readonly from: Bay
+    readonly serial: Serial
+    readonly bay: Bay
+    readonly tried: readonly Bay[]
+    readonly revision: number
+  }[]
+}
+
 /** Published last: lists every part's revision, so that a reader knows when it has seen all. */
 export interface ChassisView {
   readonly board: string
@@ -160,7 +178,8 @@ export interface ChassisView {
   readonly inSync: boolean
   /** Bays with findings, most urgent first, one "do: …" line each. */
   readonly todo: readonly {
-    readonly bay: Bay
+    /** 0: the chassis itself, or a controller. */
+    readonly bay: Bay | 0
     readonly reason: Reason
     readonly message: string
     readonly remedy: string
@@ -179,8 +198,9 @@ export type Part =
   | { readonly part: 'pool'; readonly view: PoolView }
   | { readonly part: 'controller'; readonly view: ControllerView }
   | { readonly part: 'health'; readonly view: HealthView }
+  | { readonly part: 'policy'; readonly view: PolicyView }
 
-/** Topic level of a part: `bay-7`, `profile-web-01`, `pool-lan`, `controller-a`, `health`, `chassis`. */
+/** Topic level of a part: `bay-7`, `profile-web-01`, `pool-lan`, `controller-a`, `health`, `policy-spare`, `chassis`. */
 export function partName(part: Part): string {
   switch (part.part) {
     case 'chassis':
@@ -195,6 +215,8 @@ export function partName(part: Part): string {
       return `controller-${part.view.slot.toLowerCase()}`
     case 'health':
       return 'health'
+    case 'policy':
+      return `policy-${part.view.policy.id}`
   }
 }
 

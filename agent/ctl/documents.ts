@@ -1,8 +1,9 @@
 /**
- * JSON documents into pools, secrets, profiles and assignments. The forms are those of the core and of the JSON state
+ * JSON documents into pools, secrets, profiles, policies and assignments. The forms are those of the core and of the JSON state
  * (agent/core/profile.ts, pool.ts), so that what is printed can be applied again; README.md shows each by an example.
  * Left out may be: `affinity` (model), `boot` (the firmware's own order), `mode` (uefi), `tcpPort` (3260), `network`
- * (dhcp), `when` (now), `preprovision` (false), and `wwnn` of a connection (from the same source as `wwpn`).
+ * (dhcp), `when` (now), `preprovision` (false), `cut` (false), `attempts` (3), and `wwnn` of a connection (from the same
+ * source as `wwpn`).
  */
 import {
   type Iqn,
@@ -17,6 +18,7 @@ import {
   type Wwn,
 } from '../core/addresses.ts'
 import type { Target, When } from '../core/command.ts'
+import type { Policy } from '../core/policy.ts'
 import type { PoolRange, PoolSpec, Run } from '../core/pool.ts'
 import type {
   Bandwidth,
@@ -45,6 +47,7 @@ export interface Documents {
   readonly pools: readonly PoolSpec[]
   readonly secrets: readonly { readonly id: SecretId; readonly value: string }[]
   readonly profiles: readonly Profile[]
+  readonly policies: readonly Policy[]
   readonly assignments: readonly Assignment[]
 }
 
@@ -66,6 +69,7 @@ export function readDocuments(json: unknown): Documents {
     pools: all.flatMap((one) => one?.pools ?? []),
     secrets: all.flatMap((one) => one?.secrets ?? []),
     profiles: all.flatMap((one) => one?.profiles ?? []),
+    policies: all.flatMap((one) => one?.policies ?? []),
     assignments: all.flatMap((one) => one?.assignments ?? []),
   }
   if (read.complaints.length === 0) {
@@ -86,11 +90,12 @@ function sure<Value>({ complaints }: Fields, value: Value): Value {
 }
 
 /** Two that have one id would undo each other, every time. */
-function complainTwice(read: Fields, { pools, secrets, profiles, assignments }: Documents): void {
+function complainTwice(read: Fields, { pools, secrets, profiles, policies, assignments }: Documents): void {
   const lists: { readonly [kind: string]: readonly string[] } = {
     pool: pools.map(({ id }) => id),
     secret: secrets.map(({ id }) => id),
     profile: profiles.map(({ id }) => id),
+    policy: policies.map(({ id }) => id),
     'assignment of': assignments.map(({ profile }) => profile),
   }
   for (const [kind, ids] of Object.entries(lists))
@@ -100,16 +105,18 @@ function complainTwice(read: Fields, { pools, secrets, profiles, assignments }: 
 function readOne(read: Fields): Documents {
   // What `get -o json` prints: a part of the state; its specification is applied.
   if (read.has('view')) {
-    const part = read.at('part').choice(['pool', 'profile'] as const)
+    const part = read.at('part').choice(['pool', 'profile', 'policy'] as const)
     const view = read.at('view')
     return {
       pools: part === 'pool' ? [pool(view.at('spec'))] : [],
       profiles: part === 'profile' ? [profile(view.at('profile'))] : [],
+      policies: part === 'policy' ? [policy(view.at('policy'))] : [],
       secrets: [],
       assignments: [],
     }
   }
-  read.only('pools', 'pool', 'secrets', 'secret', 'profiles', 'profile', 'assignments', 'assignment')
+  const kinds = ['pools', 'pool', 'secrets', 'secret', 'profiles', 'profile', 'policies', 'policy'] as const
+  read.only(...kinds, 'assignments', 'assignment')
   const both = <Value>(many: string, one: string, readEach: (field: Fields) => Value): readonly Value[] => [
     ...(read.at(many).each(readEach) ?? []),
     ...(read.has(one) ? [readEach(read.at(one))] : []),
@@ -118,6 +125,7 @@ function readOne(read: Fields): Documents {
     pools: both('pools', 'pool', pool),
     secrets: both('secrets', 'secret', secret),
     profiles: both('profiles', 'profile', profile),
+    policies: both('policies', 'policy', policy),
     assignments: both('assignments', 'assignment', assignment),
   }
 }
@@ -324,6 +332,20 @@ function chap(read: Fields): Chap {
   return {
     ...half(read),
     ...read.maybe('mutual', (of) => half(of.only('user', 'secret'))),
+  }
+}
+
+// ── Policies ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function policy(read: Fields): Policy {
+  read.only('id', 'profiles', 'spares', 'afterSeconds', 'cut', 'attempts')
+  return {
+    id: read.at('id').id(),
+    ...read.maybe('profiles', (field) => field.each((each) => each.id<'Profile'>())),
+    ...read.maybe('spares', (field) => field.each((each) => each.number())),
+    afterSeconds: read.at('afterSeconds').number(),
+    cut: read.at('cut').isThere ? read.at('cut').flag() : false,
+    attempts: read.at('attempts').isThere ? read.at('attempts').number() : 3,
   }
 }
 

@@ -5,8 +5,10 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { controllerSlots } from '../backplane/protocol.ts'
 import { parseSerial } from '../core/addresses.ts'
 import type { Bay, BmcPolicy } from '../core/blade.ts'
+import { lineOf } from './arbiter.ts'
 import type { BladeFault, San } from './chassis.ts'
 import type { Deed, Newcomer } from './deeds.ts'
 import type { ChassisHost } from './host.ts'
@@ -132,11 +134,12 @@ const looks: { readonly [path: string]: Look } = {
     return { duplicates: duplicates(host.heardSince(0).entries) }
   },
   '/world': (host) => {
-    const { hardware, slots, ...rest } = host.settle()
+    const { hardware, slots, arbiter: _, ...rest } = host.settle()
     const bays = Object.fromEntries(
       Object.entries(slots).map(([bay, slot]) => [bay, { ...slot, shows: slotOf(host.world, Number(bay)) }]),
     )
-    return { board: hardware.board.id, ...rest, bays }
+    const line = lineOf(host.world)
+    return { board: hardware.board.id, ...rest, bays, ...(line && { line }) }
   },
 }
 
@@ -161,6 +164,11 @@ const deeds: { readonly [path: string]: Read } = {
   '/system': (body) => ({ do: 'system', bay: bayOf(body), does: oneOf(body, 'does', ['shutdown', 'reboot']) }),
   '/policy': (body) => ({ do: 'policy', bay: bayOf(body), policy: policyOf(body) }),
   '/ac': (body) => ({ do: 'ac', on: flag(body, 'on') }),
+  '/controller': (body) => ({
+    do: 'controller',
+    slot: oneOf(body, 'slot', controllerSlots),
+    does: oneOf(body, 'does', ['remove', 'insert']),
+  }),
   '/bmc': (body) => bmcDeed(body),
   '/san': (body) => ({
     do: 'san',

@@ -1,12 +1,23 @@
 /**
  * The backplane face of the simulated chassis: a local socket that answers the backplane's line protocol and
- * tells everybody who is connected which bay changed. Without AC there is nothing that could answer:
- * connections are dropped, and new ones too, until it returns.
+ * tells everybody who is connected which bay changed, or that the owner line did. A connection speaks for the
+ * controller slot that it said hello for. Without AC there is nothing that could answer: connections are
+ * dropped, and new ones too, until it returns; those of a controller that was removed go with it.
  */
 import { rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { readLines } from '../backplane/lines.ts'
-import { changedLine, longestLine, parseRequest, replyLine } from '../backplane/protocol.ts'
+import {
+  type BackplaneReply,
+  type BackplaneRequest,
+  type ControllerSlot,
+  changedLine,
+  lineChangedLine,
+  longestLine,
+  parseRequest,
+  replyLine,
+} from '../backplane/protocol.ts'
+import { seatOf } from './arbiter.ts'
 import type { ChassisHost } from './host.ts'
 
 /** A socket's path, or a port of 127.0.0.1; port 0 takes a free one. */
@@ -21,7 +32,16 @@ export interface ServedBackplane {
 const mostUnread = 1_048_576
 
 export async function serveBackplane(host: ChassisHost, at: LocalAddress): Promise<ServedBackplane> {
-  const sockets = new Set<Socket>()
+  /** Each connection, and the slot that it speaks for. */
+  const sockets = new Map<Socket, ControllerSlot | undefined>()
+  const ask = (socket: Socket, request: BackplaneRequest): BackplaneReply | undefined => {
+    const slot = sockets.get(socket)
+    if (request.do === 'hello' && slot !== undefined && slot !== request.slot)
+      return { ok: false, error: `this connection speaks for slot ${slot}` }
+    const reply = host.askBackplane(request, slot ?? 'unsaid')
+    if (request.do === 'hello' && reply?.ok) sockets.set(socket, request.slot)
+    return reply
+  }
   const say = (socket: Socket, line: string) => {
     if (socket.writableLength > mostUnread) socket.destroy()
     else socket.write(line)
@@ -33,14 +53,14 @@ export async function serveBackplane(host: ChassisHost, at: LocalAddress): Promi
       socket.destroy()
       return
     }
-    sockets.add(socket)
+    sockets.set(socket, undefined)
     socket.on('close', () => sockets.delete(socket))
     const lines = readLines(
       longestLine,
       (line) => {
         const read = parseRequest(line)
         if ('error' in read) return say(socket, replyLine(read.id, { ok: false, error: read.error }))
-        const reply = host.askBackplane(read.request)
+        const reply = ask(socket, read.request)
         if (reply === undefined) socket.destroy()
         else say(socket, replyLine(read.id, reply))
       },
@@ -50,10 +70,16 @@ export async function serveBackplane(host: ChassisHost, at: LocalAddress): Promi
   })
   server.maxConnections = 16
   const deafen = host.onChange((bay) => {
-    for (const socket of sockets) say(socket, changedLine(bay))
+    for (const socket of sockets.keys()) say(socket, changedLine(bay))
+  })
+  const unhook = host.onLine(() => {
+    for (const [socket, slot] of sockets) {
+      if (slot !== undefined && seatOf(host.world, slot)?.state === 'absent') socket.destroy()
+      else say(socket, lineChangedLine)
+    }
   })
   const unplug = host.onAc((on) => {
-    if (!on) for (const socket of sockets) socket.destroy()
+    if (!on) for (const socket of sockets.keys()) socket.destroy()
   })
   const address = await listen(server, at)
   return {
@@ -61,9 +87,10 @@ export async function serveBackplane(host: ChassisHost, at: LocalAddress): Promi
     close: () =>
       new Promise((resolve) => {
         deafen()
+        unhook()
         unplug()
         server.close(() => resolve())
-        for (const socket of sockets) socket.destroy()
+        for (const socket of sockets.keys()) socket.destroy()
       }),
   }
 }

@@ -3,6 +3,7 @@
  * model needs. Nothing here moves; `power.ts`, `bmc-life.ts` and `slots.ts` say how one state follows
  * from another, and `world.ts` is the only door to them.
  */
+import type { ControllerSlot } from '../backplane/protocol.ts'
 import type { Iqn, Mac, Serial, Uuid, Wwn } from '../core/addresses.ts'
 import type {
   Bay,
@@ -34,6 +35,8 @@ export interface Timings {
   readonly cycleMs: number
   /** A BMC session that nobody used for so long is closed. */
   readonly sessionIdleMs: number
+  /** A controller whose last beat is so old is silent. */
+  readonly watchdogMs: number
 }
 
 export const usualTimings: Timings = {
@@ -44,6 +47,7 @@ export const usualTimings: Timings = {
   cutMs: 1_000,
   cycleMs: 1_000,
   sessionIdleMs: 1_800_000,
+  watchdogMs: 2_000,
 }
 
 /** CHAP secrets as an adapter holds them: never read back. */
@@ -203,6 +207,15 @@ export interface San {
   readonly pxe?: readonly string[]
 }
 
+/** One place for a controller, as the arbiter sees it. `until`: then its watchdog runs out. */
+export type Seat = { readonly state: 'absent' | 'silent' } | { readonly state: 'alive'; readonly until: number }
+
+/** What stands between two controllers: a latch that says whose the backplane is, and a watchdog for each. */
+export interface Arbiter {
+  readonly owner: ControllerSlot | 'none'
+  readonly seats: { readonly [slot in ControllerSlot]: Seat }
+}
+
 export interface World {
   readonly hardware: Hardware
   /** Everything that is made up follows from it: same seed, same serials and addresses. */
@@ -214,6 +227,8 @@ export interface World {
   readonly now: number
   readonly ac: boolean
   readonly slots: { readonly [bay: number]: SlotState }
+  /** Undefined where the board has one controller: there is nothing to arbitrate. */
+  readonly arbiter: Arbiter | undefined
   /** Blades that were pulled, by serial: they keep what loss of AC does not erase (W6). */
   readonly shelf: { readonly [serial: string]: SimBlade }
   readonly interconnects: { readonly [id: string]: InterconnectKind | 'empty' }

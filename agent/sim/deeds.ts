@@ -3,7 +3,9 @@
  * Blades come and go, buttons are pressed, AC fails, BMCs break, the storage network is masked. Each deed is
  * carried out on the world or refused by one sentence.
  */
+import type { ControllerSlot } from '../backplane/protocol.ts'
 import type { Bay, BmcPolicy, InterconnectKind } from '../core/blade.ts'
+import { insertController, removeController } from './arbiter.ts'
 import { rebootBmc } from './bmc-life.ts'
 import {
   type BladeFault,
@@ -38,6 +40,8 @@ export type Deed =
   | { readonly do: 'system'; readonly bay: Bay; readonly does: 'shutdown' | 'reboot' }
   | { readonly do: 'policy'; readonly bay: Bay; readonly policy: Partial<BmcPolicy> }
   | { readonly do: 'ac'; readonly on: boolean }
+  /** A controller leaves its slot or comes into it; the program that it runs is another's to end and start. */
+  | { readonly do: 'controller'; readonly slot: ControllerSlot; readonly does: 'remove' | 'insert' }
   | { readonly do: 'break'; readonly bay: Bay; readonly fault: BladeFault }
   | { readonly do: 'mend'; readonly bay: Bay; readonly fault?: BladeFault['kind'] }
   | { readonly do: 'reboot-bmc'; readonly bay: Bay }
@@ -86,6 +90,10 @@ export function perform(world: World, deed: Deed, note: Note): Done {
       }))
     case 'ac':
       return { world: deed.on ? gainAc(world, note) : loseAc(world, note) }
+    case 'controller':
+      return deed.does === 'remove'
+        ? removeController(world, deed.slot, note)
+        : insertController(world, deed.slot, note)
     case 'break':
       return withThe(world, deed.bay, ({ faults }) => {
         const others = faults.filter(({ kind }) => kind !== deed.fault.kind)

@@ -4,9 +4,15 @@
  * tells who listens which bay's lines changed, and hands over what must not be lost before it answers.
  */
 
-import type { BackplaneReply, BackplaneRequest } from '../backplane/protocol.ts'
+import {
+  type BackplaneReply,
+  type BackplaneRequest,
+  type ControllerSlot,
+  controllerSlots,
+} from '../backplane/protocol.ts'
 import type { Bay } from '../core/blade.ts'
 import { canonical } from '../core/blade.ts'
+import { lineOf, seatOf } from './arbiter.ts'
 import type { BmcAnswer, BmcPort, BmcRequest } from './bmc.ts'
 import { baysOf, bladeAt, type World } from './chassis.ts'
 import type { Clock } from './clock.ts'
@@ -24,6 +30,9 @@ export interface Heard {
   readonly entries: readonly LogEntry[]
 }
 
+/** A controller by its slot; one that knows of no other, in A, which takes a line that nobody has; or who did not say. */
+export type Speaker = ControllerSlot | 'alone' | 'unsaid'
+
 export class ChassisHost implements BmcPort {
   readonly clock: Clock
   private current: World
@@ -31,6 +40,7 @@ export class ChassisHost implements BmcPort {
   private log: LogEntry[] = []
   private dropped = 0
   private readonly listeners = new Set<(bay: Bay) => void>()
+  private readonly lineListeners = new Set<() => void>()
   private readonly acListeners = new Set<(on: boolean) => void>()
   private cancelTimer: () => void = () => undefined
   private closed = false
@@ -75,9 +85,12 @@ export class ChassisHost implements BmcPort {
     })
   }
 
-  /** Undefined: the chassis has no AC, and nothing answers. */
-  askBackplane(request: BackplaneRequest): BackplaneReply | undefined {
-    const answer = this.step({ to: 'backplane', request })
+  /** Undefined: the chassis has no AC, or the controller is in no slot, and nothing answers. */
+  askBackplane(request: BackplaneRequest, speaker: Speaker = 'alone'): BackplaneReply | undefined {
+    if (speaker === 'alone' && 'bay' in request && this.settle().arbiter?.owner === 'none')
+      this.step({ to: 'backplane', slot: 'A', request: { do: 'take' } })
+    const slot = speaker === 'alone' ? 'A' : speaker
+    const answer = this.step({ to: 'backplane', request, ...(slot !== 'unsaid' && { slot }) })
     return answer.from === 'backplane' ? answer.reply : undefined
   }
 
@@ -104,6 +117,12 @@ export class ChassisHost implements BmcPort {
     return () => this.listeners.delete(heard)
   }
 
+  /** The owner line changed hands, or the arbiter hears a controller that it did not hear, or the other way round. */
+  onLine(heard: () => void): () => void {
+    this.lineListeners.add(heard)
+    return () => this.lineListeners.delete(heard)
+  }
+
   onAc(heard: (on: boolean) => void): () => void {
     this.acListeners.add(heard)
     return () => this.acListeners.delete(heard)
@@ -122,6 +141,9 @@ export class ChassisHost implements BmcPort {
     if (this.save !== undefined && lastingDiffers(before, world)) this.save(world)
     this.wait()
     if (before.ac !== world.ac) for (const heard of this.acListeners) heard(world.ac)
+    if (before.arbiter !== world.arbiter && canonical(lineOf(before)) !== canonical(lineOf(world))) {
+      for (const heard of this.lineListeners) heard()
+    }
     if (before.slots !== world.slots && this.listeners.size > 0) {
       for (const bay of baysOf(world)) {
         if (canonical(slotOf(before, bay)) === canonical(slotOf(world, bay))) continue
@@ -156,6 +178,9 @@ function lastingDiffers(before: World, after: World): boolean {
     before.interconnects !== after.interconnects ||
     before.failed !== after.failed ||
     before.made !== after.made ||
+    controllerSlots.some((slot) => isEmpty(before, slot) !== isEmpty(after, slot)) ||
     baysOf(after).some((bay) => before.slots[bay]?.blade?.kept !== after.slots[bay]?.blade?.kept)
   )
 }
+
+const isEmpty = (world: World, slot: ControllerSlot): boolean => seatOf(world, slot)?.state === 'absent'

@@ -3,6 +3,7 @@
  * replays the log and returns every instant at which two functions wore one address (I1). The checker
  * knows nothing of the model; it can be run on the log of any number of chassis put in order of time.
  */
+import type { Aliveness, ControllerSlot } from '../backplane/protocol.ts'
 import type { Iqn, Mac, Serial, Uuid, Wwn } from '../core/addresses.ts'
 import type { Bay, FunctionKey, Latch, Role } from '../core/blade.ts'
 import type { BmcRequest, SessionId } from './bmc.ts'
@@ -100,6 +101,15 @@ export type LogEntry = { readonly at: number } & (
   | { readonly kind: 'inserted' | 'pulled'; readonly bay: Bay; readonly serial: Serial; readonly product: string }
   | { readonly kind: 'cut'; readonly bay: Bay; readonly on: boolean }
   | { readonly kind: 'ac'; readonly on: boolean }
+  /** Whose the backplane is from now on; `from`: whose it was. */
+  | {
+      readonly kind: 'owner'
+      readonly owner: ControllerSlot | 'none'
+      readonly from: ControllerSlot | 'none'
+      readonly why: 'take' | 'release' | 'ac-loss'
+    }
+  /** What the arbiter hears of a controller from now on. */
+  | { readonly kind: 'controller'; readonly slot: ControllerSlot; readonly state: Aliveness }
   /** A change or a session request that reached a BMC. `late` is followed by a second entry once it is done. */
   | {
       readonly kind: 'command'

@@ -28,6 +28,13 @@ hardware would keep.
 
 When everything answers, one line of JSON on standard output tells where:
   {"redfish":{"1":url,...},"backplane":...,"backDoor":url,"eeprom":path}
+
+The back door takes JSON over HTTP: GET /world /log /boots /duplicates to look;
+POST /insert /pull /swap /adapter /button /wake /system /policy /ac /controller
+/bmc /san /interconnect /part to do. In a chassis for two controllers /world
+shows the owner line, and this pulls the controller of slot A out (or puts it
+back: "insert"):
+  curl url/controller -d '{"slot":"A","does":"remove"}'
 `
 
 export interface Options {

@@ -3,8 +3,9 @@
  * locate LED), loss and return of AC, and the slow health data. None of it passes a BMC.
  */
 
-import type { BackplaneReply, BackplaneRequest, ChassisHealth } from '../backplane/protocol.ts'
+import type { BackplaneReply, BackplaneRequest, ChassisHealth, ControllerSlot } from '../backplane/protocol.ts'
 import type { Bay, Slot } from '../core/blade.ts'
+import { askArbiter, lineOf, loseLine, seatOf, whyNotYours } from './arbiter.ts'
 import {
   baysOf,
   bladeAt,
@@ -33,21 +34,38 @@ export function slotOf(world: World, bay: Bay): Slot {
   return { presence: 'present', serial, product, powerGood: blade.run.stage !== 'off', ...lines }
 }
 
-/** Undefined without AC: nothing in the chassis is there to answer. */
+/** Undefined without AC, when nothing in the chassis is there to answer, and to a controller that is in no slot. */
 export function askBackplane(
   world: World,
+  slot: ControllerSlot | undefined,
   request: BackplaneRequest,
   note: Note,
 ): { readonly world: World; readonly reply: BackplaneReply | undefined } {
-  if (!world.ac) return { world, reply: undefined }
-  const refuse = (error: string) => ({ world, reply: { ok: false, error } as const })
-  const done = (after: World) => ({ world: after, reply: { ok: true } as const })
+  const speaker = request.do === 'hello' ? request.slot : slot
+  if (!world.ac || (speaker !== undefined && seatOf(world, speaker)?.state === 'absent'))
+    return { world, reply: undefined }
   if (request.do === 'read') {
     const bays = Object.fromEntries(baysOf(world).map((bay) => [bay, slotOf(world, bay)]))
     const { chassisSerial, interconnects } = world
-    return { world, reply: { ok: true, reading: { chassisSerial, bays, interconnects } } }
+    const line = lineOf(world)
+    return { world, reply: { ok: true, reading: { chassisSerial, bays, interconnects }, ...(line && { line }) } }
   }
   if (request.do === 'health') return { world, reply: { ok: true, health: healthOf(world) } }
+  if (request.do === 'hello' || request.do === 'take' || request.do === 'release' || request.do === 'beat')
+    return askArbiter(world, slot, request, note)
+  const refused = whyNotYours(world, slot)
+  if (refused !== undefined) return { world, reply: refused }
+  return pullLine(world, request, note)
+}
+
+/** One line of one bay, asked for by whose it is. */
+function pullLine(
+  world: World,
+  request: Extract<BackplaneRequest, { readonly bay: Bay }>,
+  note: Note,
+): { readonly world: World; readonly reply: BackplaneReply } {
+  const refuse = (error: string) => ({ world, reply: { ok: false, error } as const })
+  const done = (after: World) => ({ world: after, reply: { ok: true } as const })
   const { bay } = request
   const slot = slotAt(world, bay)
   if (slot === undefined) return refuse(`this chassis has no bay ${bay}`)
@@ -134,7 +152,7 @@ export function loseAc(world: World, note: Note): World {
       }),
     world,
   )
-  return { ...dark, ac: false }
+  return { ...loseLine(dark, note), ac: false }
 }
 
 export function gainAc(world: World, note: Note): World {

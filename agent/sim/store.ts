@@ -7,7 +7,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Hardware } from '../core/board.ts'
-import { baysOf, type Note, type World } from './chassis.ts'
+import { freshArbiter } from './arbiter.ts'
+import { baysOf, type Note, usualTimings, type World } from './chassis.ts'
 import type { LogEntry } from './log.ts'
 import { gainAc, loseAc } from './slots.ts'
 import type { NewWorld, Stepped } from './world.ts'
@@ -40,7 +41,9 @@ export function loadChassis(
     ...saved.world,
     hardware,
     now: Math.max(now, saved.world.now),
-    timings: { ...saved.world.timings, ...timings },
+    timings: { ...usualTimings, ...saved.world.timings, ...timings },
+    // Whoever was in office, AC was lost since: only which slots hold a controller is as it was.
+    arbiter: freshArbiter(hardware.board, saved.world.arbiter),
     credentials: credentials ?? saved.world.credentials,
     sessionLimit: sessionLimit ?? saved.world.sessionLimit,
   }

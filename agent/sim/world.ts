@@ -4,9 +4,10 @@
  * nothing. Whatever goes live or dark on the wire is found by comparing before and after, never by
  * remembering to say so. No clock, no I/O, no chance: the same inputs give the same chassis.
  */
-import type { BackplaneReply, BackplaneRequest } from '../backplane/protocol.ts'
+import type { BackplaneReply, BackplaneRequest, ControllerSlot } from '../backplane/protocol.ts'
 import type { Bay } from '../core/blade.ts'
 import type { Hardware } from '../core/board.ts'
+import { freshArbiter, silenceOverdue, watchdogsDue } from './arbiter.ts'
 import type { BmcAnswer, BmcRequest } from './bmc.ts'
 import { askBmc, finishTasks } from './bmc-life.ts'
 import {
@@ -29,14 +30,15 @@ import { askBackplane, endCut, gainAc } from './slots.ts'
 export type Input =
   | { readonly to: 'clock' }
   | { readonly to: 'bmc'; readonly bay: Bay; readonly request: BmcRequest }
-  | { readonly to: 'backplane'; readonly request: BackplaneRequest }
+  /** `slot`: which controller asks; undefined for somebody who did not say. */
+  | { readonly to: 'backplane'; readonly slot?: ControllerSlot; readonly request: BackplaneRequest }
   | { readonly to: 'back-door'; readonly deed: Deed }
 
 export type Answer =
   | { readonly from: 'clock' }
   /** `silence`: never answered; else answered so much later. */
   | { readonly from: 'bmc'; readonly answer: BmcAnswer | 'silence'; readonly afterMs: number }
-  /** Undefined without AC. */
+  /** Undefined without AC, and to a controller that is in no slot. */
   | { readonly from: 'backplane'; readonly reply: BackplaneReply | undefined }
   | { readonly from: 'back-door'; readonly refused?: string }
 
@@ -83,6 +85,7 @@ export function newWorld({
         { latch: freshLatch(board), locate: false, cutUntil: undefined, blade: undefined },
       ]),
     ),
+    arbiter: freshArbiter(board),
     shelf: {},
     interconnects: Object.fromEntries(board.interconnects.map(({ id, usual }) => [id, usual])),
     san: { luns: [] },
@@ -107,7 +110,7 @@ export function step(before: World, input: Input, at: number): Stepped {
     const instant = { ...world, now: Math.max(due, world.now) }
     world = observed(
       instant,
-      baysOf(instant).reduce((each, bay) => happen(each, bay, note), instant),
+      baysOf(instant).reduce((each, bay) => happen(each, bay, note), silenceOverdue(instant, note)),
       note,
     )
   }
@@ -125,7 +128,7 @@ function take(world: World, input: Input, note: Note): { readonly world: World; 
       return { world: after, answer: { from: 'bmc', answer, afterMs } }
     }
     case 'backplane': {
-      const { world: after, reply } = askBackplane(world, input.request, note)
+      const { world: after, reply } = askBackplane(world, input.slot, input.request, note)
       return { world: after, answer: { from: 'backplane', reply } }
     }
     case 'back-door': {
@@ -137,7 +140,7 @@ function take(world: World, input: Input, note: Note): { readonly world: World; 
 
 /** The next instant at which something happens by itself. */
 export function nextDue(world: World): number | undefined {
-  let next: number | undefined
+  let next: number | undefined = watchdogsDue(world)
   for (const bay of baysOf(world)) {
     for (const due of duesOf(world, bay)) if (due !== undefined && (next === undefined || due < next)) next = due
   }

@@ -2,21 +2,32 @@
  * The body of a request: commands and questions between core and protobuf, in the order of core's union. A secret
  * travels as it is and is sealed on arrival, so that it never stands in a `Command`, a journal or a log (W16).
  */
-import type { SecretId } from '../core/addresses.ts'
+import type { ProfileId, SecretId } from '../core/addresses.ts'
 import type { Command, Stop, Target, When } from '../core/command.ts'
 import { eventsListed, type Query } from '../core/reply.ts'
 import { overrideTargets, powerStates } from './blade.ts'
 import { midplane as pb } from './generated/midplane.js'
+import { readPolicy, writePolicy } from './policy.ts'
 import { readBootPlan, readPool, readProfile, writeBootPlan, writePool, writeProfile } from './profile.ts'
 import { each, given, ifSet, type Numbered, type Reading, type Unset } from './reading.ts'
 import { isPartName } from './topics.ts'
 
 const { v1 } = pb
 
-/** A command as it travels: the secret is not sealed yet. */
+/** A command as it travels: the secret is not sealed yet, and what a policy does is nobody's to send. */
 export type WireCommand =
-  | Exclude<Command, { readonly kind: 'set-secret' }>
+  | Exclude<Command, { readonly kind: 'set-secret' | 'rescue' | 'restore' | 'factory-reset' }>
   | { readonly kind: 'set-secret'; readonly secret: SecretId; readonly value: string }
+  | {
+      readonly kind: 'restore'
+      /** The text, as `backup` gave it. */
+      readonly backup: string
+      /** Absent: sealed secrets stay where they are. */
+      readonly passphrase?: string
+      readonly profiles: 'all' | readonly ProfileId[]
+      readonly force: boolean
+    }
+  | { readonly kind: 'factory-reset'; readonly serial: string }
 export type Body = WireCommand | Query
 
 type OverrideLasts = NonNullable<Extract<Command, { kind: 'override-boot' }>['override']>['lasts']
@@ -57,10 +68,16 @@ const kinds: Record<Body['kind'], 'command' | 'query'> = {
   reseat: 'command',
   locate: 'command',
   resync: 'command',
+  changeover: 'command',
+  restore: 'command',
+  'factory-reset': 'command',
+  'define-policy': 'command',
+  'remove-policy': 'command',
   'read-state': 'query',
   'list-events': 'query',
   'list-reasons': 'query',
   'look-up-request': 'query',
+  backup: 'query',
 }
 export const capabilities: readonly string[] = Object.keys(kinds)
 
@@ -132,6 +149,24 @@ export function writeBody(body: Body): pb.v1.Request.$Properties {
       return { locate: { bay: body.bay, lit: body.lit } }
     case 'resync':
       return { resync: { bay: body.bay ?? null } }
+    case 'changeover':
+      return { changeover: { force: body.force } }
+    case 'restore': {
+      const { backup, passphrase, profiles, force } = body
+      const named = profiles === 'all' ? undefined : profiles
+      return {
+        restore: {
+          ...{ backup, force, passphrase: passphrase ?? null },
+          profiles: ifSet(named, (ids) => ({ profiles: [...ids] })),
+        },
+      }
+    }
+    case 'factory-reset':
+      return { factoryReset: { serial: body.serial } }
+    case 'define-policy':
+      return { definePolicy: { policy: writePolicy(body.policy) } }
+    case 'remove-policy':
+      return { removePolicy: { policy: body.policy } }
     case 'read-state':
       return { readState: { part: body.part ?? null } }
     case 'list-events':
@@ -140,17 +175,22 @@ export function writeBody(body: Body): pb.v1.Request.$Properties {
       return { listReasons: {} }
     case 'look-up-request':
       return { lookUpRequest: { requestId: body.request } }
+    case 'backup':
+      return { backup: { passphrase: body.passphrase ?? null } }
   }
 }
 
 export function readBody(read: Reading, message: pb.v1.Request.$Properties): Body {
   const { takeOver, definePool, removePool, setSecret, removeSecret, defineProfile, removeProfile } = message
   const { setBootPlan, assign, unassign, move, overrideBoot, power, reseat, locate, resync } = message
-  const { readState, listEvents, listReasons, lookUpRequest } = message
+  const { definePolicy, removePolicy, changeover } = message
+  const { restore, factoryReset } = message
+  const { readState, listEvents, listReasons, lookUpRequest, backup } = message
   const identity = { takeOver, definePool, removePool, setSecret, removeSecret, defineProfile, removeProfile }
   const blades = { setBootPlan, assign, unassign, move, overrideBoot, power, reseat, locate, resync }
-  const questions = { readState, listEvents, listReasons, lookUpRequest }
-  const one = read.one('body', { ...identity, ...blades, ...questions })
+  const lives = { restore, factoryReset }
+  const questions = { readState, listEvents, listReasons, lookUpRequest, backup }
+  const one = read.one('body', { ...identity, ...blades, ...lives, definePolicy, removePolicy, changeover, ...questions })
   if (one === undefined) return one
   switch (one.name) {
     case 'takeOver':
@@ -236,6 +276,29 @@ export function readBody(read: Reading, message: pb.v1.Request.$Properties): Bod
       return { kind: 'locate', bay: read.bay('bay', one.value.bay), lit: one.value.lit ?? false }
     case 'resync':
       return { kind: 'resync', ...given('bay', read.maybeBay('bay', one.value.bay)) }
+    case 'changeover':
+      return { kind: 'changeover', force: one.value.force ?? false }
+    case 'definePolicy': {
+      const where = 'policy'
+      return {
+        kind: 'define-policy',
+        policy: read.part(where, one.value.policy, (sent) => readPolicy(read, where, sent)),
+      }
+    }
+    case 'removePolicy':
+      return { kind: 'remove-policy', policy: read.id('policy', one.value.policy) }
+    case 'restore': {
+      const { profiles } = one.value
+      return {
+        kind: 'restore',
+        backup: readBackupText(read, 'backup', one.value.backup),
+        ...given('passphrase', maybePassphrase(read, 'passphrase', one.value.passphrase)),
+        profiles: profiles ? readNames(read, 'profiles', profiles.profiles) : 'all',
+        force: one.value.force ?? false,
+      }
+    }
+    case 'factoryReset':
+      return { kind: 'factory-reset', serial: read.text('serial', one.value.serial, 64) }
     case 'readState':
       return { kind: 'read-state', ...given('part', readPartName(read, 'part', one.value.part)) }
     case 'listEvents':
@@ -248,6 +311,8 @@ export function readBody(read: Reading, message: pb.v1.Request.$Properties): Bod
       return { kind: 'list-reasons' }
     case 'lookUpRequest':
       return { kind: 'look-up-request', request: readRequestId(read, 'request_id', one.value.requestId) }
+    case 'backup':
+      return { kind: 'backup', ...given('passphrase', maybePassphrase(read, 'passphrase', one.value.passphrase)) }
   }
 }
 
@@ -316,5 +381,24 @@ function readPartName(read: Reading, at: string, part: string | Unset): string |
 function readSecret(read: Reading, at: string, value: string | Unset): string {
   if (value === null || value === undefined || value === '') return read.missing(at)
   if (new TextEncoder().encode(value).length > 256) return read.wrong(at, 'is longer than 256 bytes')
+  return /\p{Cc}/u.test(value) ? read.wrong(at, 'has control characters') : value
+}
+
+/** Lines for people: what is wrong in them is found by their sums, and said by line. */
+function readBackupText(read: Reading, at: string, text: string | Unset): string {
+  if (text === null || text === undefined || text === '') return read.missing(at)
+  return /[^\t\n\r\x20-\x7e]/.test(text) ? read.wrong(at, 'is no backup: it has other than printable ASCII') : text
+}
+
+function readNames(read: Reading, at: string, ids: readonly string[] | Unset): readonly ProfileId[] {
+  const names = each(ids, at, (id, where) => read.id<'Profile'>(where, id))
+  return names.length > 0 ? names : read.missing(at, 'is empty: name profiles, or leave it out for all of the backup')
+}
+
+/** Nothing of it is ever said back, either. */
+function maybePassphrase(read: Reading, at: string, value: string | Unset): string | undefined {
+  if (value === null || value === undefined) return undefined
+  const { length } = new TextEncoder().encode(value)
+  if (length < 8 || length > 256) return read.wrong(at, 'is not 8 to 256 bytes long')
   return /\p{Cc}/u.test(value) ? read.wrong(at, 'has control characters') : value
 }

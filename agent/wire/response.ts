@@ -68,13 +68,15 @@ function writeOutcome(outcome: Outcome): pb.v1.Response.$Properties {
       const { request, sequence, accepted } = outcome
       return { lookedUp: { requestId: request, sequence: sequence ?? null, accepted: writeAccepted(accepted) } }
     }
+    case 'backup':
+      return { backup: { text: outcome.text } }
   }
 }
 
 function readOutcome(read: Reading, message: pb.v1.Response): Outcome {
-  const { accepted, state, events, reasons: rows, lookedUp } = message
+  const { accepted, state, events, reasons: rows, lookedUp, backup } = message
   if (message.code !== 0 || message.reason !== v1.Reason.REASON_UNSPECIFIED) return readRefused(read, message)
-  const one = read.one('result', { accepted, state, events, reasons: rows, lookedUp })
+  const one = read.one('result', { accepted, state, events, reasons: rows, lookedUp, backup })
   switch (one?.name) {
     case undefined:
       return one
@@ -123,6 +125,8 @@ function readOutcome(read: Reading, message: pb.v1.Response): Outcome {
           readAccepted(read, 'looked_up.accepted', stored),
         ),
       }
+    case 'backup':
+      return { kind: 'backup', text: one.value.text ?? '' }
   }
 }
 

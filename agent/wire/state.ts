@@ -3,6 +3,7 @@ import type { PartState } from '../core/reply.ts'
 import type { Part } from '../core/views.ts'
 import { readIncarnation } from './command.ts'
 import { midplane as pb } from './generated/midplane.js'
+import { readPolicyView, writePolicyView } from './policy.ts'
 import type { Reading } from './reading.ts'
 import { type Received, receive } from './receive.ts'
 import {
@@ -59,12 +60,14 @@ function writePart(part: Part): pb.v1.State.$Properties {
       return { controller: writeController(part.view) }
     case 'health':
       return { health: writeHealth(part.view) }
+    case 'policy':
+      return { policy: writePolicyView(part.view) }
   }
 }
 
 function readPart(read: Reading, at: string, message: pb.v1.State.$Properties): Part {
-  const { chassis, bay, profile, pool, controller, health } = message
-  const one = read.one(at, { chassis, bay, profile, pool, controller, health })
+  const { chassis, bay, profile, pool, controller, health, policy } = message
+  const one = read.one(at, { chassis, bay, profile, pool, controller, health, policy })
   switch (one?.name) {
     case undefined:
       return one
@@ -80,5 +83,7 @@ function readPart(read: Reading, at: string, message: pb.v1.State.$Properties): 
       return { part: 'controller', view: readController(read, one.name, one.value) }
     case 'health':
       return { part: 'health', view: readHealth(read, one.name, one.value) }
+    case 'policy':
+      return { part: 'policy', view: readPolicyView(read, one.name, one.value) }
   }
 }

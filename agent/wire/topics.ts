@@ -60,7 +60,7 @@ export function parseTopic(text: string): Topic | undefined {
 
 /** Shape of `partName`: what may be asked for, whether or not it exists. */
 export function isPartName(text: string): boolean {
-  return /^(chassis|health|bay-[1-9]\d{0,3}|controller-[ab]|(profile|pool)-[a-z0-9][a-z0-9-]{0,47})$/.test(text)
+  return /^(chassis|health|bay-[1-9]\d{0,3}|controller-[ab]|(profile|pool|policy)-[a-z0-9][a-z0-9-]{0,47})$/.test(text)
 }
 
 /** What an agent subscribes to. */

@@ -1,5 +1,6 @@
 /** The views of which the retained state consists, each between core and protobuf. */
 import type { InterconnectKind } from '../core/blade.ts'
+import type { Standby } from '../core/command.ts'
 import type { Copy } from '../core/reply.ts'
 import type {
   BayView,
@@ -86,6 +87,13 @@ const slots: Numbered<ControllerView['slot']> = {
 const controllerRoles: Numbered<ControllerView['role']> = {
   owner: v1.ControllerRole.CONTROLLER_ROLE_OWNER,
   standby: v1.ControllerRole.CONTROLLER_ROLE_STANDBY,
+}
+const standings: Numbered<Standby['is']> = {
+  member: v1.Standing.STANDING_MEMBER,
+  'catching-up': v1.Standing.STANDING_CATCHING_UP,
+  refused: v1.Standing.STANDING_REFUSED,
+  silent: v1.Standing.STANDING_SILENT,
+  absent: v1.Standing.STANDING_ABSENT,
 }
 export const copies: Numbered<Copy> = {
   flash: v1.StoredCopy.STORED_COPY_FLASH,
@@ -314,7 +322,7 @@ export function readPoolView(read: Reading, at: string, message: pb.v1.PoolView.
 }
 
 export function writeController(view: ControllerView): pb.v1.ControllerView.$Properties {
-  const { version, uptimeMs, host, store } = view
+  const { version, uptimeMs, host, store, pair } = view
   return {
     slot: slots[view.slot],
     version,
@@ -322,11 +330,16 @@ export function writeController(view: ControllerView): pb.v1.ControllerView.$Pro
     role: controllerRoles[view.role],
     host: ifSet(host === 'unknown' ? undefined : host, writeHost),
     store: { ...store, notes: [...store.notes], copies: store.copies.map((copy) => copies[copy]) },
+    pair: ifSet(pair, ({ other, members }) => ({
+      other: standings[other.is],
+      why: other.why ?? null,
+      members: [...members],
+    })),
   }
 }
 
 export function readController(read: Reading, at: string, message: pb.v1.ControllerView.$Properties): ControllerView {
-  const { host, store } = message
+  const { host, store, pair } = message
   return {
     slot: read.name(`${at}.slot`, message.slot, slots),
     version: message.version ?? '',
@@ -334,6 +347,12 @@ export function readController(read: Reading, at: string, message: pb.v1.Control
     role: read.name(`${at}.role`, message.role, controllerRoles),
     host: host ? readHost(read, `${at}.host`, host) : 'unknown',
     store: read.part(`${at}.store`, store, (sent) => readStore(read, `${at}.store`, sent)),
+    ...(pair && {
+      pair: {
+        other: { is: read.name(`${at}.pair.other`, pair.other, standings), ...given('why', pair.why ?? undefined) },
+        members: readTexts(read, `${at}.pair.members`, pair.members),
+      },
+    }),
   }
 }
 

@@ -3,7 +3,7 @@
  * rig brings a driver, the blade that it drives, and hands on the BMC to silence, slow and break it.
  */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type BladeStep, type Driver, Fault } from '../../agent/controller/hardware/driver.ts'
+import { type BladeStep, type Driver, Fault, type Owns } from '../../agent/controller/hardware/driver.ts'
 import type { Id, Iqn, Mac, Serial, Uuid, Wwn } from '../../agent/core/addresses.ts'
 import {
   type Bay,
@@ -22,8 +22,8 @@ export interface Rig {
   readonly driver: Driver
   /** Secrets that `secret` resolves, by name. */
   readonly secrets: { readonly [id: string]: string }
-  /** A second driver on the same BMC: another controller's, or one with a wrong password. */
-  another(as: 'same' | 'wrong-password'): Driver
+  /** A second driver on the same BMC: another controller's, or one with a wrong password. `owner` reads its owner line. */
+  another(as: 'same' | 'wrong-password', owner?: Owns): Driver
   /** The blade as it is, whatever anybody reads. Off at the start, with two network functions at least. */
   truth(): Blade
   /** A function that can take this role; the two are different ones. */
@@ -464,6 +464,130 @@ export function driverConformance(name: string, makeRig: () => Promise<Rig>): vo
       expect(await fault(observe())).toMatchObject({ blind: 'bmc-busy', maybe: false })
       rig.bmc.endSessions()
       expect((await observe()).serial).toBe(rig.truth().serial)
+    })
+
+    /** An owner line in the test's hand, and a driver that reads it. */
+    const withLine = () => {
+      const line = { ours: true, reads: 0, held: Promise.resolve(), reached: () => {} }
+      const driver = rig.another('same', async () => {
+        line.reads++
+        line.reached()
+        await line.held
+        if (!line.ours) throw new Fault('not-owner', 'not the owner: slot B owns the backplane')
+      })
+      /** The next reading of the line is answered when released, as it was when it was asked. */
+      const hold = (): { readonly reached: Promise<void>; release(): void } => {
+        let release = () => {}
+        const reached = new Promise<void>((resolve) => {
+          line.reached = resolve
+        })
+        line.held = new Promise<void>((resolve) => {
+          release = resolve
+        })
+        return { reached, release }
+      }
+      return { line, driver, hold }
+    }
+    const notOwner = { blind: 'not-owner', maybe: false }
+
+    it('reads the owner line before each change, in the session of the look, and changes what is its own', async () => {
+      const { line, driver } = withLine()
+      await driver.observe(rig.bay, calm())
+      expect(line.reads).toBe(0)
+      await apply({ kind: 'power', action: 'on' }, driver)
+      expect([line.reads, rig.truth().power, rig.bmc.sessions()]).toEqual([1, 'on', 1])
+      await apply({ kind: 'power', action: 'off' }, driver)
+      expect([line.reads, rig.truth().power]).toEqual([2, 'off'])
+      await driver.close()
+    })
+
+    it('a change after the line was lost is not sent', async () => {
+      const { line, driver } = withLine()
+      await driver.observe(rig.bay, calm())
+      line.ours = false
+      const before = canonical(rig.truth())
+      const steps: readonly Bayless<BladeStep>[] = [
+        { kind: 'power', action: 'on' },
+        { kind: 'write', profile, functions: [{ key: nic, value: { role: 'nic', mac } }], secrets: [] },
+        { kind: 'clear', functions: [nic] },
+        { kind: 'show', shown: { serial: 'WEB0001' as Serial } },
+        { kind: 'boot', boot: { mode: 'legacy', order: [nic] } },
+        { kind: 'policy', policy: { restore: 'always-off', button: 'disabled', wake: 'disabled' } },
+      ]
+      for (const step of steps) {
+        expect([step.kind, await fault(apply(step, driver))]).toMatchObject([step.kind, notOwner])
+        expect([step.kind, canonical(rig.truth())]).toEqual([step.kind, before])
+        await driver.observe(rig.bay, calm())
+      }
+      await driver.close()
+    })
+
+    it('a line that can not be read stops a change like one that was lost', async () => {
+      const driver = rig.another('same', async () => {
+        throw new Fault('backplane-silent', 'the backplane is silent')
+      })
+      await driver.observe(rig.bay, calm())
+      expect(await fault(apply({ kind: 'power', action: 'on' }, driver))).toMatchObject({
+        blind: 'backplane-silent',
+        maybe: false,
+      })
+      expect(rig.truth().power).toBe('off')
+      await driver.close()
+    })
+
+    it('after the line was lost and came back, a change takes a new look to be made', async () => {
+      const { line, driver } = withLine()
+      await driver.observe(rig.bay, calm())
+      line.ours = false
+      expect(await fault(apply({ kind: 'power', action: 'on' }, driver))).toMatchObject(notOwner)
+      line.ours = true
+      expect(await fault(apply({ kind: 'power', action: 'on' }, driver))).toMatchObject({ blind: 'session-lost' })
+      expect(rig.truth().power).toBe('off')
+      await driver.observe(rig.bay, calm())
+      await apply({ kind: 'power', action: 'on' }, driver)
+      expect(rig.truth().power).toBe('on')
+      await driver.close()
+    })
+
+    it('a write begun in a session that the new owner ended is not carried over into a new session', async () => {
+      const { driver: old, hold } = withLine()
+      await old.observe(rig.bay, calm())
+      const held = hold()
+      const late = fault(
+        apply({ kind: 'write', profile, functions: [{ key: nic, value: { role: 'nic', mac } }], secrets: [] }, old),
+      )
+      await held.reached
+      // The old owner has read the line as its own; now the new one takes it, and ends all sessions.
+      await apply({ kind: 'barrier' })
+      held.release()
+      expect(await late).toMatchObject({ blind: 'session-lost', maybe: false })
+      expect(rig.bmc.sessions()).toBe(1)
+      expect(at(rig.truth(), nic).pending).toBeUndefined()
+      expect(await fault(apply({ kind: 'power', action: 'on' }, old))).toMatchObject({ blind: 'session-lost' })
+      expect(rig.truth().power).toBe('off')
+      await old.close()
+    })
+
+    it('a barrier ends no session of others for who does not own the line', async () => {
+      const { line, driver: deposed } = withLine()
+      await observe()
+      line.ours = false
+      expect(await fault(apply({ kind: 'barrier' }, deposed))).toMatchObject(notOwner)
+      // Ours is still open: what was seen in it can be changed.
+      await apply({ kind: 'power', action: 'on' })
+      expect(rig.truth().power).toBe('on')
+      await deposed.close()
+    })
+
+    it('a barrier reads the line in a session that is open already', async () => {
+      const { driver, hold } = withLine()
+      const held = hold()
+      const ended = apply({ kind: 'barrier' }, driver)
+      await held.reached
+      expect(rig.bmc.sessions()).toBe(1)
+      held.release()
+      await ended
+      await driver.close()
     })
 
     it('a barrier works with our own session when others hold all the rest', async () => {

@@ -116,7 +116,7 @@ test('the usage names every option, and no other', () => {
     return asked.ask !== 'complain' || !asked.complaints.some((say) => say.includes('no option'))
   })
   expect(known).toEqual([...named])
-  expect(named.size).toBe(21)
+  expect(named.size).toBe(24)
 })
 
 describe('What can not be used is complained of, one sentence each:', () => {

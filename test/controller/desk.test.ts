@@ -8,7 +8,7 @@ import { startShowing } from '../../agent/controller/showing.ts'
 import { openEventRing } from '../../agent/controller/store/event-ring.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { reasons, refuse } from '../../agent/core/reasons.ts'
-import type { Query, Reply } from '../../agent/core/reply.ts'
+import type { Question, Reply } from '../../agent/core/reply.ts'
 import { partName } from '../../agent/core/views.ts'
 import { capabilities, type WireCommand } from '../../agent/wire/command.ts'
 import { id, pools, sanProfile } from '../core/lab.ts'
@@ -24,7 +24,7 @@ interface Office {
   readonly rig: Rig
   readonly desk: Front
   submit(command: Parameters<Front['submit']>[0], more?: Partial<Envelope>): Promise<Reply>
-  outcome(query: Query): Reply['outcome']
+  outcome(query: Question): Reply['outcome']
 }
 
 /** A desk over a chassis; `key: false` for one that has no chassis key. */
@@ -36,7 +36,7 @@ async function office({ key = true } = {}): Promise<Office> {
   const host = 'unknown' as const
   const showing = startShowing({
     ...{ clock, hardware: rig.hardware, now: agent.now, health: () => undefined },
-    controller: () => ({ slot: 'A', version: '0', uptimeMs: 0, role: 'owner', host, store: memory.view() }),
+    controllers: () => [{ slot: 'A', version: '0', uptimeMs: 0, role: 'owner', host, store: memory.view() }],
   })
   const desk = openDesk({
     ...{ chassis: id<'Chassis'>('rig'), agent, showing, diary, clock },

@@ -190,7 +190,7 @@ const notices: { readonly [kind in Notice['kind']]: Extract<Notice, { kind: kind
 async function told(...what: readonly (StoreRecord | Notice)[]): Promise<readonly Extract<Event, { kind: 'event' }>[]> {
   const { diary, heard } = await open(memoryMedium())
   for (const each of what) {
-    if (each.kind === 'observation' || each.kind === 'command') diary.recorded(each, state)
+    if (each.kind === 'observation' || each.kind === 'command' || each.kind === 'lead') diary.recorded(each, state)
     else diary.noticed(each, state)
   }
   await diary.settle()

@@ -198,6 +198,7 @@ describe('A controller that can not tell what is right holds, says why, and chan
     'chassis-key': 'a'.repeat(64),
     'chassis-incarnation': 'b'.repeat(32),
     'chassis-term': '1',
+    'chassis-members': `A123/${'c'.repeat(16)}`,
   }
   const empty = () => new Uint8Array(8192).fill(0xff)
   const cases: readonly Case[] = [

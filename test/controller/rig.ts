@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { type Agent, type Notice, startAgent } from '../../agent/controller/agent.ts'
+import { type Autonomy, startAutonomy } from '../../agent/controller/autonomy.ts'
 import type { Clock } from '../../agent/controller/clock.ts'
 import { type OpenedMemory, openMemory } from '../../agent/controller/memory.ts'
 import { sealer } from '../../agent/controller/secrets.ts'
@@ -41,6 +42,7 @@ export interface Running {
   readonly memory: OpenedMemory
   readonly notices: Notice[]
   readonly records: StoreRecord[]
+  readonly autonomy: Autonomy
 }
 
 export class Rig {
@@ -110,16 +112,18 @@ export class Rig {
           this.records.push(record)
         },
         noticed: (notice) => notices.push(notice),
-        changed: () => {},
+        changed: () => autonomy.changed(),
       },
     })
-    this.running = { agent, memory, notices, records }
+    const autonomy = startAutonomy({ agent, hardware: this.hardware, clock: agentClock })
+    this.running = { agent, memory, notices, records, autonomy }
     await this.clock.until(agent.ready)
     return this.running
   }
 
   /** The process is gone at once: nothing is finished, nothing is closed. */
   kill(): void {
+    this.running?.autonomy.stop()
     void this.running?.agent.stop()
     this.running = undefined
   }

@@ -97,7 +97,7 @@ test('a secret that is set, used, replaced and refused is found in no file, mess
   const host = 'unknown' as const
   const showing = startShowing({
     ...{ clock, hardware: rig.hardware, now: agent.now, health: () => undefined },
-    controller: () => ({ slot: 'A', version: '0', uptimeMs: 0, role: 'owner', host, store: memory.view() }),
+    controllers: () => [{ slot: 'A', version: '0', uptimeMs: 0, role: 'owner', host, store: memory.view() }],
   })
   showing.onPart((part) => !('removed' in part) && messages.push(encodeState(part)))
   const keeper = sealer(memory.chassisKey ?? expect.unreachable())

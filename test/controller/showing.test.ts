@@ -61,7 +61,7 @@ class Shown {
         const { state, observed, hardware } = this.lab
         return { state, observed, plans: plan(state, observed, hardware), chassisSerial: 'CZ1234' }
       },
-      controller: () => controllerView(clock.now(), this.controller),
+      controllers: () => [controllerView(clock.now(), this.controller)],
       health: () => this.health,
     })
     this.deaf = this.showing.onPart((part) => this.told.push(part))
@@ -263,7 +263,7 @@ test('no bay is shown in sync at a revision while its hardware still has somethi
       clock: clockOf(rig.clock),
       hardware: rig.hardware,
       now: rig.agent.now,
-      controller: () => controllerView(0),
+      controllers: () => [controllerView(0)],
       health: () => undefined,
     })
     showing.onPart((part) => {

@@ -433,6 +433,8 @@ test('a dry run tells all that stands against a command, the one that would coun
 const elsewhere: readonly Reason[] = [
   ...(['too-large', 'garbled', 'newer-than-me', 'wrong-chassis', 'retained-request', 'field-missing'] as const),
   ...(['no-such-secret', 'no-such-request', 'store-full', 'superseded', 'in-custody-elsewhere', 'same-bay'] as const),
+  'no-such-policy', // of what a policy sends: rescue.test.ts
+  ...(['no-standby', 'standby-behind', 'is-standby'] as const), // of a pair: controllers.test.ts
 ]
 /** Of the envelope; provoked beside the order of judgement. */
 const ofTheEnvelope: readonly Reason[] = [

@@ -178,4 +178,40 @@ it('the example of the README is applied as it stands', async () => {
   const { exit, stdout, stderr } = await ctl('apply -f -', { stdin: json })
   expect({ exit, stderr }).toEqual({ exit: 0, stderr: '' })
   expect(results(stdout)).toContainEqual(['assignment', 'db-01', 'created'])
+  expect(results(stdout)).toContainEqual(['policy', 'spare', 'created'])
+})
+
+describe('a policy', () => {
+  const policies = [{ id: 'spare', afterSeconds: 300 }]
+  const all = { ...document, policies }
+
+  it('is left behind with what was left out filled in, shown, applied again as it is shown, and taken away', async () => {
+    const { ctl, agent } = await rig()
+    expect(results((await ctl('apply -f -', { stdin: text(all) })).stdout)).toContainEqual([
+      'policy',
+      'spare',
+      'created',
+    ])
+    expect(agent.lab.state.policies?.spare?.policy).toEqual({ id: 'spare', afterSeconds: 300, cut: false, attempts: 3 })
+    expect((await ctl('get policies')).stdout).toBe(
+      [
+        'POLICY  AFTER  CUT  TRIES  PROFILES  SPARES  RESCUES',
+        'spare   300 s  no       3  all       any     -',
+        '',
+      ].join('\n'),
+    )
+    const shown = (await ctl('get policies -o json')).stdout
+    expect(results((await ctl('apply -f -', { stdin: shown })).stdout)).toEqual([['policy', 'spare', 'unchanged']])
+    expect((await ctl('describe policy spare')).stdout).toContain('any free bay, lowest first')
+    expect((await ctl('delete policy spare')).stdout).toContain('policy spare: removed')
+    expect((await ctl('get policies spare')).exit).toBe(1)
+  })
+
+  it('that can not be followed is refused, and says which field', async () => {
+    const { ctl } = await rig()
+    const none = await ctl('apply -f -', { stdin: text({ policy: { id: 'spare', afterSeconds: 300, spares: [] } }) })
+    expect(none.stderr).toContain('spares is an empty list; leave it out for all of them')
+    const odd = await ctl('apply -f -', { stdin: text({ policy: { id: 'spare', after: 300 } }) })
+    expect(odd.stderr).toContain('policy.after is not known here')
+  })
 })

@@ -5,6 +5,9 @@
  */
 import { createHash } from 'node:crypto'
 import { connect, type MqttClient } from 'mqtt'
+import { expect } from 'vitest'
+import type { Now } from '../../agent/controller/agent.ts'
+import { openBackups } from '../../agent/controller/backups.ts'
 import type { ChassisId, Serial } from '../../agent/core/addresses.ts'
 import type { Command, Envelope } from '../../agent/core/command.ts'
 import { decide } from '../../agent/core/decide.ts'
@@ -12,8 +15,8 @@ import { foresee } from '../../agent/core/foresee.ts'
 import { plan } from '../../agent/core/plan.ts'
 import { refuse } from '../../agent/core/reasons.ts'
 import { evolve } from '../../agent/core/record.ts'
-import type { Outcome, PartState, Query, Reply } from '../../agent/core/reply.ts'
-import { reportBay, reportChassis, reportPool, reportProfile } from '../../agent/core/report.ts'
+import type { Outcome, PartState, Question, Reply } from '../../agent/core/reply.ts'
+import { reportBay, reportChassis, reportPolicy, reportPool, reportProfile } from '../../agent/core/report.ts'
 import { type Event, type Part, type Presence, partName } from '../../agent/core/views.ts'
 import { isQuery } from '../../agent/wire/command.ts'
 import { encodeEvent, encodePresence, severityOf } from '../../agent/wire/event.ts'
@@ -22,6 +25,8 @@ import { encodeResponse, reasonRows } from '../../agent/wire/response.ts'
 import { encodeState } from '../../agent/wire/state.ts'
 import { parseTopic, requestFilter, topicOf } from '../../agent/wire/topics.ts'
 import { Lab } from '../core/lab.ts'
+
+const chassisSerial = 'CH01' as Serial
 
 export interface ResponderOptions {
   readonly chassis?: string
@@ -145,11 +150,14 @@ export class Responder {
       ...some(Object.keys(state.pools).map((id) => reportPool(reporting, id))).map(
         (view) => ({ part: 'pool', view }) as const,
       ),
+      ...some(Object.keys(state.policies ?? {}).map((id) => reportPolicy(reporting, id))).map(
+        (view) => ({ part: 'policy', view }) as const,
+      ),
       { part: 'controller', view: this.#controller() },
     ]
     const states = parts.map((part) => this.#dated(part))
     const versions = Object.fromEntries(states.map(({ part, version }) => [partName(part), version]))
-    return [...states, this.#dated({ part: 'chassis', view: reportChassis(reporting, 'CH01' as Serial, versions) })]
+    return [...states, this.#dated({ part: 'chassis', view: reportChassis(reporting, chassisSerial, versions) })]
   }
 
   #dated(part: Part): PartState {
@@ -165,7 +173,7 @@ export class Responder {
       notes: [],
       copies: ['flash', 'eeprom'],
       index: 1,
-      digest: '',
+      digest: 'ab'.repeat(16),
       bytesWritten: 0,
     } as const
     return {
@@ -210,21 +218,30 @@ export class Responder {
     this.requests.push(request)
     const nth = this.requests.length
     if (this.#options.onRequest?.(request, nth) === 'swallow') return
-    const reply = this.#judge(request, parsed.client)
+    const reply = await this.#judge(request, parsed.client)
     this.#options.beforeAnswer?.(request, nth)
     await this.#answer(topic, reply)
     if (!this.#held) this.lab.settle()
     await this.show()
   }
 
-  #judge(request: DecodedRequest, client: Envelope['who']['client']): Reply {
+  async #judge(request: DecodedRequest, client: Envelope['who']['client']): Promise<Reply> {
     const { body } = request
     if (body.kind === 'invalid') return this.#reply(request.request, { kind: 'refused', refusal: body.refusal })
+    const backups = openBackups({ agent: { now: () => this.#now() }, showing: this, sealer: undefined })
+    if (body.kind === 'backup')
+      return this.#reply(request.request, await backups.write(body.passphrase, client))
     if (isQuery(body)) return this.#reply(request.request, this.#ask(body, client))
+    const read = body.kind === 'restore' ? await backups.read(body) : undefined
+    if (read?.is === 'refused') return this.#reply(request.request, { kind: 'refused', refusal: read.refusal })
     const command: Command =
       body.kind === 'set-secret'
         ? { kind: 'set-secret', secret: body.secret, sealed: 'sealed', mark: body.value }
-        : body
+        : body.kind === 'factory-reset'
+          ? { ...body, here: chassisSerial, incarnation: 'f'.repeat(32) }
+          : body.kind === 'restore'
+            ? (read ?? expect.unreachable()).command
+            : body
     const envelope: Envelope = { ...request, who: { door: 'mqtt', client } }
     const { state, observed, hardware } = this.lab
     const moment = { bootId: this.#bootId, uptimeMs: this.uptimeMs }
@@ -258,7 +275,12 @@ export class Responder {
     }
   }
 
-  #ask(query: Query, client: string): Outcome {
+  #now(): Now {
+    const { state, observed } = this.lab
+    return { state, observed, plans: {}, chassisSerial }
+  }
+
+  #ask(query: Question, client: string): Outcome {
     switch (query.kind) {
       case 'read-state':
         return { kind: 'state', parts: this.parts() }

@@ -73,6 +73,19 @@ describe('the back door', () => {
     expect(host.world.ac).toBe(true)
   })
 
+  it('pulls controllers out and puts them back, and shows whose the backplane is', async () => {
+    host.askBackplane({ do: 'take' }, 'A')
+    expect(await post('/controller', { slot: 'A', does: 'remove' })).toEqual(done)
+    expect((await ask('/world')).body.line).toEqual({ owner: 'A', controllers: { A: 'absent', B: 'silent' } })
+    expect(await post('/controller', { slot: 'A', does: 'remove' })).toEqual({
+      status: 409,
+      body: { error: 'slot A has no controller' },
+    })
+    expect(await post('/controller', { slot: 'A', does: 'insert' })).toEqual(done)
+    expect((await ask('/world')).body.line).toEqual({ owner: 'A', controllers: { A: 'silent', B: 'silent' } })
+    expect((await post('/controller', { slot: 'C', does: 'insert' })).body.error).toBe('slot is one of A, B')
+  })
+
   it('breaks BMCs in every way there is, and mends them', async () => {
     const faults = [
       { fault: 'silent' },

@@ -6,7 +6,16 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readLines } from '../../agent/backplane/lines.ts'
-import { longestLine, parseLine, parseRequest, replyLine, requestLine } from '../../agent/backplane/protocol.ts'
+import {
+  type BackplaneReply,
+  type BackplaneRequest,
+  lineChangedLine,
+  longestLine,
+  parseLine,
+  parseRequest,
+  replyLine,
+  requestLine,
+} from '../../agent/backplane/protocol.ts'
 import { SocketBackplane } from '../../agent/controller/hardware/backplane.ts'
 import { Fault } from '../../agent/controller/hardware/driver.ts'
 import { type ServedBackplane, serveBackplane } from '../../agent/sim/backplane-face.ts'
@@ -54,12 +63,16 @@ async function faultOf(promise: Promise<unknown>): Promise<Fault> {
   throw caught
 }
 
-/** A backplane that does with requests whatever the test wants. */
+/** A backplane that takes the hello of a slot, and does with all other requests whatever the test wants. */
 async function impostor(hear: (socket: Socket, line: string) => void): Promise<{ port: number; server: Server }> {
   const server = createServer((socket) => {
     const lines = readLines(
       longestLine,
-      (line) => hear(socket, line),
+      (line) => {
+        const read = parseRequest(line)
+        if ('request' in read && read.request.do === 'hello') socket.write(replyLine(read.id, { ok: true }))
+        else hear(socket, line)
+      },
       () => undefined,
     )
     socket.on('data', (chunk) => lines.push(chunk))
@@ -167,23 +180,41 @@ describe('the backplane over its socket', () => {
       (line) => answers.push(line),
       () => undefined,
     )
-    const five = new Promise<void>((resolve) => {
+    const all = new Promise<void>((resolve) => {
       socket.on('data', (chunk) => {
         lines.push(chunk)
-        if (answers.length === 5) resolve()
+        if (answers.length === 9) resolve()
       })
     })
     socket.write('what?\n{"id":1,"do":"explode"}\n{"id":2,"do":"permit","bay":1}\n')
     socket.write(`${'x'.repeat(longestLine + 1)}\n`)
     socket.write(requestLine(3, { do: 'permit', bay: 9, n: 1 }))
-    await five
+    socket.write('{"id":4,"do":"hello"}\n{"id":5,"do":"hello","slot":"C"}\n')
+    socket.write(requestLine(6, { do: 'hello', slot: 'B' }) + requestLine(7, { do: 'hello', slot: 'A' }))
+    await all
     expect(answers.map((line) => JSON.parse(line))).toEqual([
       { id: null, ok: false, error: 'a request is one JSON object on a line' },
-      { id: 1, ok: false, error: 'do is one of read, withdraw, permit, cut, locate, health' },
+      {
+        id: 1,
+        ok: false,
+        error: 'do is one of hello, take, release, beat, read, withdraw, permit, cut, locate, health',
+      },
       { id: 2, ok: false, error: 'permit has an arming number n, from 1' },
       { id: null, ok: false, error: `a line has at most ${longestLine} bytes` },
-      { id: 3, ok: false, error: 'this chassis has no bay 9' },
+      { id: 3, ok: false, error: 'this chassis has two controller slots: say hello for yours first' },
+      { id: 4, ok: false, error: 'hello says the slot of the controller, A or B' },
+      { id: 5, ok: false, error: 'hello says the slot of the controller, A or B' },
+      { id: 6, ok: true },
+      { id: 7, ok: false, error: 'this connection speaks for slot B' },
     ])
+    expect(host.world.slots[1]?.latch).toEqual({ state: 'denied', n: 0 })
+  })
+
+  it('refuses a bay that is not there to the owner of the backplane', async () => {
+    expect(await faultOf(client().apply({ kind: 'permit', bay: 9, n: 1 }, signal))).toMatchObject({
+      blind: 'backplane-silent',
+      message: 'the backplane refused: this chassis has no bay 9',
+    })
   })
 })
 
@@ -194,7 +225,7 @@ describe("the controller's end of it", () => {
       heard.push(line)
       socket.destroy()
     })
-    const backplane = client({ at: { port } })
+    const backplane = client({ at: { port }, slot: 'A' })
     expect(await faultOf(backplane.apply({ kind: 'cut', bay: 1 }, signal))).toMatchObject({
       blind: 'backplane-silent',
       maybe: true,
@@ -217,6 +248,7 @@ describe("the controller's end of it", () => {
     const waits: (() => void)[] = []
     const backplane = client({
       at: { port },
+      slot: 'A',
       after: (_ms, run) => {
         waits.push(run)
         return () => undefined
@@ -241,7 +273,7 @@ describe("the controller's end of it", () => {
       '{"id":0,"ok":true,"reading":{"chassisSerial":"X","bays":{"1":{"presence":"maybe"}},"interconnects":{}}}\n',
     ]) {
       const { port } = await impostor((socket) => void socket.write(nonsense))
-      expect(await faultOf(client({ at: { port } }).read(signal))).toMatchObject({
+      expect(await faultOf(client({ at: { port }, slot: 'A' }).read(signal))).toMatchObject({
         blind: 'backplane-silent',
         message: expect.stringContaining('can not be read'),
       })
@@ -294,6 +326,44 @@ describe('lines', () => {
     for (const piece of ['aaaaaaaa', 'aaaaaaaa', 'aaaaaaaaaaaa', '\nshort\n', `${'b'.repeat(11)}\n`, 'next\n'])
       reader.push(Buffer.from(piece))
     expect(got).toEqual(['too long', 'short', 'too long', 'next'])
+  })
+
+  it('carry every request and what is said of the owner line unchanged', () => {
+    const requests: readonly BackplaneRequest[] = [
+      { do: 'hello', slot: 'B' },
+      { do: 'take' },
+      { do: 'release' },
+      { do: 'beat' },
+      { do: 'read' },
+      { do: 'withdraw', bay: 2 },
+      { do: 'permit', bay: 2, n: 7 },
+      { do: 'cut', bay: 2 },
+      { do: 'locate', bay: 2, lit: true },
+      { do: 'health' },
+    ]
+    for (const [id, request] of requests.entries())
+      expect(parseRequest(requestLine(id, request))).toEqual({ id, request })
+    const replies: readonly BackplaneReply[] = [
+      { ok: true, line: { owner: 'none', controllers: { A: 'alive', B: 'absent' } } },
+      { ok: true, line: { owner: 'B', controllers: { A: 'silent', B: 'alive' } } },
+      { ok: false, error: 'not the owner: slot A owns the backplane', why: 'not-owner' },
+    ]
+    for (const [id, reply] of replies.entries())
+      expect(parseLine(replyLine(id, reply))).toEqual({ kind: 'reply', id, reply })
+    expect(parseLine(lineChangedLine)).toEqual({ kind: 'line' })
+  })
+
+  it('whose owner line is no owner line are not taken at all', () => {
+    for (const line of [
+      '{"id":1,"ok":true,"line":{"owner":"C","controllers":{"A":"alive","B":"alive"}}}',
+      '{"id":1,"ok":true,"line":{"controllers":{"A":"alive","B":"alive"}}}',
+      '{"id":1,"ok":true,"line":{"owner":"A","controllers":{"A":"alive"}}}',
+      '{"id":1,"ok":true,"line":{"owner":"A","controllers":{"A":"alive","B":"asleep"}}}',
+      '{"id":1,"ok":true,"line":"A"}',
+      '{"id":1,"ok":false,"error":"no","why":"because"}',
+      '{"line":"A"}',
+    ])
+      expect([line, parseLine(line)]).toEqual([line, undefined])
   })
 
   it('of garbage are refused by both ends and break neither', () => {

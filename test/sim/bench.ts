@@ -1,4 +1,5 @@
 /** A chassis on a test's bench: the world on a virtual clock, and the moves that tests make again and again. */
+import type { BackplaneRequest, ControllerSlot } from '../../agent/backplane/protocol.ts'
 import { type Mac, parseIqn, parseMac, parseWwn, type Wwn } from '../../agent/core/addresses.ts'
 import type { Bay, Blade, FunctionReading, FunctionValue, Latch, PowerAction, Slot } from '../../agent/core/blade.ts'
 import { functionsOf } from '../../agent/core/blade.ts'
@@ -19,6 +20,7 @@ export const timings = {
   cutMs: 1_000,
   cycleMs: 1_000,
   sessionIdleMs: 1_800_000,
+  watchdogMs: 2_000,
 }
 
 function sure<Value>(value: Value | undefined): Value {
@@ -109,8 +111,11 @@ export class Bench {
     return this.backplane({ do: 'permit', bay, n })
   }
 
-  backplane(request: Extract<Input, { to: 'backplane' }>['request']) {
-    const answer = this.step({ to: 'backplane', request })
+  /** As a controller in slot A, which takes a line that nobody has before it changes anything; or as who is named. */
+  backplane(request: BackplaneRequest, slot?: ControllerSlot | 'unsaid') {
+    if (slot === undefined && 'bay' in request && this.world.arbiter?.owner === 'none')
+      this.step({ to: 'backplane', slot: 'A', request: { do: 'take' } })
+    const answer = this.step({ to: 'backplane', request, ...(slot !== 'unsaid' && { slot: slot ?? 'A' }) })
     return answer.from === 'backplane' ? answer.reply : undefined
   }
 

@@ -1,4 +1,5 @@
 /** The in-memory driver on a chassis of its own, with the hands on its BMC that the drivers' common suite wants. */
+import type { Owns } from '../../agent/controller/hardware/driver.ts'
 import { parseSerial } from '../../agent/core/addresses.ts'
 import type { Blade } from '../../agent/core/blade.ts'
 import type { BmcPort } from '../../agent/sim/bmc.ts'
@@ -57,11 +58,12 @@ export async function inMemoryRig(): Promise<Rig> {
 
   // The driver's waits are not the world's: a test lets them run out while the world stands still.
   const waits = new Set<() => void>()
-  const drive = (password: string) =>
+  const drive = (password: string, owner?: Owns) =>
     inMemoryHardware(host, {
       port,
       credentials: { user: credentials.user, password },
       secret: (id) => secrets[id],
+      ...(owner && { owner }),
       after: (_ms, run) => {
         waits.add(run)
         return () => waits.delete(run)
@@ -78,7 +80,7 @@ export async function inMemoryRig(): Promise<Rig> {
     bay,
     driver,
     secrets,
-    another: (as) => drive(as === 'same' ? credentials.password : 'wrong'),
+    another: (as, owner) => drive(as === 'same' ? credentials.password : 'wrong', owner),
     truth: () => {
       // Read in a copy of the world that has nothing wrong: the world itself is not touched.
       const sound = { ...withBlade(host.settle(), bay, (one) => ({ ...one, faults: [] })), sessionLimit: 99 }

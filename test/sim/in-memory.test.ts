@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type BladeStep, Fault } from '../../agent/controller/hardware/driver.ts'
+import { ownedBy } from '../../agent/controller/hardware/owner.ts'
 import { functionsOf, isBare } from '../../agent/core/blade.ts'
 import type { BladeFault } from '../../agent/sim/chassis.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
@@ -9,7 +10,7 @@ import { driverConformance } from '../conformance/driver.ts'
 import { mac, timings } from './bench.ts'
 import { inMemoryHardware } from './in-memory.ts'
 import { inMemoryRig } from './in-memory-rig.ts'
-import { tinyHardware } from './tiny-board.ts'
+import { tinyAlone, tinyHardware } from './tiny-board.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const { signal } = new AbortController()
@@ -139,5 +140,74 @@ describe('hardware without a wire', () => {
     await backplane.close()
     host.perform({ do: 'pull', bay: 4 })
     expect(heard).toEqual([2, 4, 4])
+  })
+})
+
+describe('hardware without a wire, for two controllers', () => {
+  async function pair() {
+    const clock = new VirtualClock()
+    const host = new ChassisHost(newWorld({ hardware: tinyHardware, seed: 'test', now: clock.now(), timings }), clock)
+    const at = (slot: 'A' | 'B') => {
+      const { line } = inMemoryHardware(host, { slot })
+      return inMemoryHardware(host, { slot, owner: ownedBy(slot, line) })
+    }
+    await clock.advance(timings.bmcBootMs)
+    return { clock, host, a: at('A'), b: at('B') }
+  }
+
+  it('obeys one at a time, at the backplane and at the BMCs', async () => {
+    const { host, a, b } = await pair()
+    await a.line.take(signal)
+    await a.driver.observe(1, signal)
+    await a.driver.apply(write, signal)
+    await b.line.take(signal)
+    await b.driver.apply({ kind: 'barrier', bay: 1 }, signal)
+    await b.driver.observe(1, signal)
+    await a.driver.observe(1, signal)
+    const deposed = { blind: 'not-owner', maybe: false }
+    expect(await faultOf(a.driver.apply({ kind: 'clear', bay: 1, functions: ['lom:1-a'] }, signal))).toMatchObject({
+      ...deposed,
+      message: 'not the owner: the other controller owns the backplane',
+    })
+    expect(await faultOf(a.driver.apply({ kind: 'barrier', bay: 1 }, signal))).toMatchObject(deposed)
+    expect(await faultOf(a.backplane.apply({ kind: 'permit', bay: 1, n: 1 }, signal))).toMatchObject(deposed)
+    const seen = await b.driver.observe(1, signal)
+    expect(functionsOf(seen)[0]?.pending).toEqual(value)
+    expect(host.world.slots[1]?.latch).toEqual({ state: 'denied', n: 0 })
+    await b.backplane.apply({ kind: 'permit', bay: 1, n: 1 }, signal)
+    await b.driver.apply({ kind: 'power', bay: 1, action: 'on' }, signal)
+    expect((await b.driver.observe(1, signal)).power).toBe('on')
+  })
+
+  it('tells both of the line, until they close', async () => {
+    const { clock, host, a, b } = await pair()
+    const heard: string[] = []
+    a.line.onChange(() => heard.push('A'))
+    b.line.onChange(() => heard.push('B'))
+    await a.line.take(signal)
+    await a.line.take(signal)
+    expect(heard).toEqual(['A', 'B'])
+    await a.line.beat(signal)
+    expect(await b.line.read(signal)).toEqual({ owner: 'A', controllers: { A: 'alive', B: 'silent' } })
+    await a.backplane.close()
+    await clock.advance(timings.watchdogMs)
+    expect(heard).toEqual(['A', 'B', 'A', 'B', 'B'])
+    expect(await b.line.read(signal)).toEqual({ owner: 'A', controllers: { A: 'silent', B: 'silent' } })
+    await a.line.release(signal)
+    expect(await faultOf(b.driver.apply({ kind: 'barrier', bay: 1 }, signal))).toMatchObject({
+      message: 'not the owner: nobody owns the backplane',
+    })
+    host.perform({ do: 'controller', slot: 'B', does: 'remove' })
+    expect(await faultOf(b.line.read(signal))).toMatchObject({ blind: 'backplane-silent' })
+  })
+
+  it('has no line in a chassis for one', async () => {
+    const clock = new VirtualClock()
+    const host = new ChassisHost(newWorld({ hardware: tinyAlone, seed: 'test', now: clock.now(), timings }), clock)
+    const { backplane, line } = inMemoryHardware(host, { slot: 'A' })
+    expect(await faultOf(line.read(signal))).toMatchObject({ blind: 'backplane-silent' })
+    expect(await faultOf(line.take(signal))).toMatchObject({ blind: 'backplane-silent' })
+    await backplane.apply({ kind: 'permit', bay: 1, n: 1 }, signal)
+    expect(host.world.slots[1]?.latch).toEqual({ state: 'granted', n: 1 })
   })
 })

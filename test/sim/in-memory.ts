@@ -5,7 +5,7 @@
  * Fault that says `maybe` when a change was sent and not answered (W2).
  */
 
-import type { BackplaneReply, BackplaneRequest } from '../../agent/backplane/protocol.ts'
+import type { BackplaneReply, BackplaneRequest, ControllerSlot } from '../../agent/backplane/protocol.ts'
 import {
   type Backplane,
   type BackplaneReading,
@@ -14,6 +14,8 @@ import {
   type ChassisHealth,
   type Driver,
   Fault,
+  type OwnerLine,
+  type Owns,
 } from '../../agent/controller/hardware/driver.ts'
 import { parseSerial, parseUuid, type Serial } from '../../agent/core/addresses.ts'
 import type { Bay, Blade, Blindness } from '../../agent/core/blade.ts'
@@ -32,6 +34,13 @@ export interface InMemoryOptions {
   readonly secret?: (id: string, mark: string | undefined) => string | undefined
   /** Instead of the host itself: something that stands between. */
   readonly port?: BmcPort
+  /**
+   * The controller slot that speaks. Absent: a controller without a partner, which speaks for slot A and takes the
+   * owner line where it finds it with nobody.
+   */
+  readonly slot?: ControllerSlot
+  /** Asked before each change: throws where this controller does not own the backplane (W12). */
+  readonly owner?: Owns
   /** The driver's waits; the world's own clock if absent. */
   readonly after?: Clock['after']
 }
@@ -39,10 +48,12 @@ export interface InMemoryOptions {
 export interface InMemoryHardware {
   readonly driver: Driver
   readonly backplane: Backplane
+  readonly line: OwnerLine
 }
 
 export function inMemoryHardware(host: ChassisHost, options: InMemoryOptions = {}): InMemoryHardware {
-  return { driver: new InMemoryDriver(host, options), backplane: new InMemoryBackplane(host) }
+  const backplane = new InMemoryBackplane(host, options.slot)
+  return { driver: new InMemoryDriver(host, options), backplane, line: backplane.line }
 }
 
 type Yes = Extract<BmcAnswer, { ok: true }>
@@ -100,6 +111,13 @@ class InMemoryDriver implements Driver {
       const { serial } = bladeOf(bay, await this.ask(bay, { kind: 'read', session: open.id }, signal))
       if (serial !== open.serial)
         throw new Fault('serial-differs', `the BMC speaks for ${serial} now, not for ${open.serial}`)
+      // The session is open and the line is read after that: whoever takes it now ends the session first (W12).
+      await this.options.owner?.(signal).catch((error: unknown) => {
+        // Others may change the blade from now on: what was seen before says nothing about it.
+        if (error instanceof Fault && error.blind === 'not-owner')
+          this.sessions.set(bay, { ...open, serial: undefined })
+        throw error
+      })
       await this.ask(bay, request, signal)
     })
   }
@@ -160,6 +178,7 @@ class InMemoryDriver implements Driver {
   private async barrier(bay: Bay, signal: AbortSignal): Promise<void> {
     await this.logout(bay, signal)
     const begun = await this.login(bay, signal)
+    await this.options.owner?.(signal)
     const { sessions = [] } = await this.ask(bay, { kind: 'sessions', session: begun }, signal)
     for (const other of sessions) {
       if (other !== begun) await this.ask(bay, { kind: 'end-session', session: begun, other }, signal)
@@ -261,11 +280,27 @@ function bladeOf(bay: Bay, { blade }: Yes): Blade {
 }
 
 class InMemoryBackplane implements Backplane {
+  readonly line: OwnerLine
   private readonly host: ChassisHost
+  private readonly slot: ControllerSlot | undefined
   private readonly deafen: (() => void)[] = []
 
-  constructor(host: ChassisHost) {
+  constructor(host: ChassisHost, slot: ControllerSlot | undefined) {
     this.host = host
+    this.slot = slot
+    const askOnly = async (request: BackplaneRequest, signal: AbortSignal) => void this.ask(request, signal)
+    this.line = {
+      read: async (signal) => {
+        const { line } = this.ask({ do: 'read' }, signal)
+        if (line === undefined)
+          throw new Fault('backplane-silent', 'this chassis has one controller slot, and no owner line')
+        return line
+      },
+      take: (signal) => askOnly({ do: 'take' }, signal),
+      release: (signal) => askOnly({ do: 'release' }, signal),
+      beat: (signal) => askOnly({ do: 'beat' }, signal),
+      onChange: (heard) => void this.deafen.push(this.host.onLine(heard)),
+    }
   }
 
   async read(signal: AbortSignal): Promise<BackplaneReading> {
@@ -306,9 +341,10 @@ class InMemoryBackplane implements Backplane {
 
   private ask(request: BackplaneRequest, signal: AbortSignal): Extract<BackplaneReply, { ok: true }> {
     if (signal.aborted) throw new Fault('backplane-silent', 'nobody waits for the backplane')
-    const reply = this.host.askBackplane(request)
-    if (reply === undefined) throw new Fault('backplane-silent', 'the chassis has no AC')
-    if (!reply.ok) throw new Fault('backplane-silent', `the backplane refused: ${reply.error}`)
-    return reply
+    const reply = this.host.askBackplane(request, this.slot)
+    if (reply === undefined) throw new Fault('backplane-silent', 'the chassis has no AC, or the controller is pulled')
+    if (reply.ok) return reply
+    if (reply.why === 'not-owner') throw new Fault('not-owner', reply.error)
+    throw new Fault('backplane-silent', `the backplane refused: ${reply.error}`)
   }
 }

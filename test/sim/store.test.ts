@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { lineOf } from '../../agent/sim/arbiter.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
 import { loadChassis, openEeprom, saveChassis } from '../../agent/sim/store.ts'
 import { newWorld, type Stepped } from '../../agent/sim/world.ts'
@@ -73,6 +74,48 @@ describe('a chassis whose program ended', () => {
     expect(saves).toBe(before)
     await host.ask(1, { kind: 'policy', session: login.session, policy }, signal)
     expect(load(clock.now()).world.slots[1]?.blade?.kept.policy).toEqual(policy)
+  })
+
+  it("keeps which slots hold a controller; the owner line is nobody's and nobody is heard, as after any power cut", () => {
+    const bench = new Bench()
+    bench.backplane({ do: 'take' }, 'B')
+    bench.backplane({ do: 'beat' }, 'B')
+    bench.do({ do: 'controller', slot: 'A', does: 'remove' })
+    saveChassis(folder, bench.world)
+    expect(lineOf(load(bench.world.now).world)).toEqual({ owner: 'none', controllers: { A: 'absent', B: 'silent' } })
+    expect(lineOf(bench.world)?.owner).toBe('B')
+  })
+
+  it('has saved that a controller was pulled out before it says so, and nothing for a beat', () => {
+    const clock = new VirtualClock()
+    let saves = 0
+    const host = new ChassisHost(
+      newWorld({ hardware: tinyHardware, seed: 'test', now: clock.now(), timings }),
+      clock,
+      (world) => {
+        saves++
+        saveChassis(folder, world)
+      },
+    )
+    const before = saves
+    host.askBackplane({ do: 'beat' }, 'A')
+    expect(saves).toBe(before)
+    host.perform({ do: 'controller', slot: 'A', does: 'remove' })
+    expect(lineOf(load(clock.now()).world)?.controllers.A).toBe('absent')
+    host.close()
+  })
+
+  it('written before there was an owner line is read, with a controller in each slot', () => {
+    saveChassis(folder, new Bench().world)
+    const path = join(folder, 'chassis.json')
+    const { world, ...rest } = JSON.parse(readFileSync(path, 'utf8'))
+    const { arbiter: _, ...older } = world
+    const { watchdogMs: __, ...olderTimings } = older.timings
+    writeFileSync(path, JSON.stringify({ ...rest, world: { ...older, timings: olderTimings } }))
+    const loaded = loadChassis(folder, tinyHardware, { now: 0, timings: {} })
+    if (loaded === undefined || typeof loaded === 'string') throw new Error(loaded ?? 'nothing was saved')
+    expect(lineOf(loaded.world)).toEqual({ owner: 'none', controllers: { A: 'silent', B: 'silent' } })
+    expect(loaded.world.timings.watchdogMs).toBe(2_000)
   })
 
   it('is never taken for a new one when it can not be read', () => {

@@ -140,3 +140,9 @@ export const withoutLatch: Hardware = {
     backplane: { ...tinyBoard.backplane, permitLatch: false, powerCut: false },
   },
 }
+
+/** A chassis for one controller: no owner line. */
+export const tinyAlone: Hardware = {
+  ...tinyHardware,
+  board: { ...tinyBoard, id: 'tiny-alone', controllers: { name: 'CMC', count: 1, face: 'rear', at: [square] } },
+}

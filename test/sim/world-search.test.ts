@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { BackplaneRequest } from '../../agent/backplane/protocol.ts'
 import { listBoards, loadHardware } from '../../agent/boards/load.ts'
 import { functionsOf } from '../../agent/core/blade.ts'
 import type { BladeFault, World } from '../../agent/sim/chassis.ts'
@@ -91,6 +92,11 @@ function play(
     take(ask(session))
     take({ to: 'bmc', bay: at, request: { kind: 'logout', session } })
   }
+  /** By the one controller that is there, which holds the owner line. */
+  const pull = (request: BackplaneRequest) => {
+    if (world.arbiter?.owner === 'none') take({ to: 'backplane', slot: 'A', request: { do: 'take' } })
+    take({ to: 'backplane', slot: 'A', request })
+  }
   wait(timings.bmcBootMs)
   for (const each of moves) {
     switch (each.kind) {
@@ -98,11 +104,11 @@ function play(
         take({ to: 'back-door', deed: each.deed })
         break
       case 'permit':
-        take({ to: 'backplane', request: { do: 'permit', bay: each.bay, n: ++n } })
+        pull({ do: 'permit', bay: each.bay, n: ++n })
         break
       case 'withdraw':
       case 'cut':
-        take({ to: 'backplane', request: { do: each.kind, bay: each.bay } })
+        pull({ do: each.kind, bay: each.bay })
         break
       case 'on':
       case 'off':

@@ -13,6 +13,7 @@ import {
 } from '../../agent/core/addresses.ts'
 import type { FunctionBoot, FunctionValue, Step } from '../../agent/core/blade.ts'
 import type { Target } from '../../agent/core/command.ts'
+import type { Policy } from '../../agent/core/policy.ts'
 import type { PoolSpec } from '../../agent/core/pool.ts'
 import type {
   Allocation,
@@ -163,6 +164,19 @@ const force = fc.boolean()
 const preprovision = fc.boolean()
 const boots = record({ boots: fc.integer({ min: 1, max: 1_000_000 }) })
 
+const policy: Arbitrary<Policy> = record(
+  {
+    id: id<'Policy'>(),
+    afterSeconds: fc.integer({ min: 1, max: 86_400 }),
+    cut: fc.boolean(),
+    attempts: fc.integer({ min: 1, max: 16 }),
+  },
+  { profiles: list(id<'Profile'>()), spares: list(bay) },
+)
+
+const lines = fc.stringMatching(/^[\t\n\r -~]{1,200}$/)
+const passphrase = fc.stringMatching(/^[ -~äß€]{8,60}$/u)
+
 export const bodies: { [Kind in Body['kind']]: Arbitrary<Body> } = {
   'take-over': record({
     kind: kind('take-over'),
@@ -197,13 +211,27 @@ export const bodies: { [Kind in Body['kind']]: Arbitrary<Body> } = {
   reseat: record({ kind: kind('reseat'), bay }),
   locate: record({ kind: kind('locate'), bay, lit: fc.boolean() }),
   resync: record({ kind: kind('resync') }, { bay }),
+  restore: record(
+    {
+      kind: kind('restore'),
+      backup: lines,
+      profiles: fc.oneof(kind('all'), fc.array(id<'Profile'>(), { minLength: 1, maxLength: 3 })),
+      force,
+    },
+    { passphrase },
+  ),
+  'factory-reset': record({ kind: kind('factory-reset'), serial: line }),
+  changeover: record({ kind: kind('changeover'), force: fc.boolean() }),
+  'define-policy': record({ kind: kind('define-policy'), policy }),
+  'remove-policy': record({ kind: kind('remove-policy'), policy: id<'Policy'>() }),
   'read-state': record(
     { kind: kind('read-state') },
-    { part: pick('chassis', 'health', 'bay-7', 'profile-web-01', 'controller-b') },
+    { part: pick('chassis', 'health', 'bay-7', 'profile-web-01', 'policy-spare', 'controller-b') },
   ),
   'list-events': record({ kind: kind('list-events'), since: wide, limit: fc.integer({ min: 1, max: 1000 }) }),
   'list-reasons': record({ kind: kind('list-reasons') }),
   'look-up-request': record({ kind: kind('look-up-request'), request: requestId }),
+  backup: record({ kind: kind('backup') }, { passphrase }),
 }
 
 export const request: Arbitrary<OutgoingRequest> = record(
@@ -371,37 +399,45 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
   }),
   controller: record({
     part: kind('controller'),
-    view: record({
-      slot: pick('A', 'B'),
-      version: words,
-      uptimeMs: wide,
-      role: pick('owner', 'standby'),
-      host: fc.oneof(
-        kind('unknown'),
-        record(
-          {
-            hostname: words,
-            cpus: small,
-            load: amount,
-            memoryBytes: wide,
-            memoryFreeBytes: wide,
-            interfaces: list(record({ name: words, address: words, up: fc.boolean() })),
-          },
-          { celsius: amount },
+    view: record(
+      {
+        slot: pick('A', 'B'),
+        version: words,
+        uptimeMs: wide,
+        role: pick('owner', 'standby'),
+        host: fc.oneof(
+          kind('unknown'),
+          record(
+            {
+              hostname: words,
+              cpus: small,
+              load: amount,
+              memoryBytes: wide,
+              memoryFreeBytes: wide,
+              interfaces: list(record({ name: words, address: words, up: fc.boolean() })),
+            },
+            { celsius: amount },
+          ),
         ),
-      ),
-      store: record({
-        readOnly: fc.boolean(),
-        notes: list(line),
-        copies,
-        index: wide,
-        digest: words,
-        bytesWritten: wide,
-        syncs: wide,
-        eepromPagesWritten: wide,
-        eepromUse: amount,
-      }),
-    }),
+        store: record({
+          readOnly: fc.boolean(),
+          notes: list(line),
+          copies,
+          index: wide,
+          digest: words,
+          bytesWritten: wide,
+          syncs: wide,
+          eepromPagesWritten: wide,
+          eepromUse: amount,
+        }),
+      },
+      {
+        pair: record({
+          other: record({ is: pick('member', 'catching-up', 'refused', 'silent', 'absent') }, { why: words }),
+          members: list(line),
+        }),
+      },
+    ),
   }),
   health: record({
     part: kind('health'),
@@ -410,6 +446,14 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
       fans: list(record({ bay: small, state: partState, rpm: amount })),
       temperatures: list(record({ name: words, celsius: amount, limit: amount })),
       frus: list(record({ where: words, product: words, serial: words, part: words })),
+    }),
+  }),
+  policy: record({
+    part: kind('policy'),
+    view: record({
+      policy,
+      revision: wide,
+      rescues: list(record({ profile: id<'Profile'>(), from: bay, serial, bay, tried: list(bay), revision: wide })),
     }),
   }),
 }
@@ -501,6 +545,7 @@ const outcomes: { [Kind in Outcome['kind']]: Arbitrary<Outcome> } = {
     ),
   }),
   'looked-up': record({ kind: kind('looked-up'), request: words, accepted }, { sequence: wide }),
+  backup: record({ kind: kind('backup'), text: lines }),
 }
 
 export const reply: Arbitrary<Reply> = record({

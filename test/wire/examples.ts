@@ -5,6 +5,7 @@
  */
 import { type Id, parseId, parseIqn, parseMac, parseSerial, parseUuid, parseWwn } from '../../agent/core/addresses.ts'
 import type { Step } from '../../agent/core/blade.ts'
+import type { Policy } from '../../agent/core/policy.ts'
 import type { Connection, Profile } from '../../agent/core/profile.ts'
 import type { Outcome, PartState, Reply } from '../../agent/core/reply.ts'
 import type { Event, Part, Presence } from '../../agent/core/views.ts'
@@ -98,6 +99,30 @@ const smallProfile: Profile = {
   affinity: 'bay',
 }
 
+const policy: Policy = {
+  id: id('spare'),
+  profiles: [id('web-01'), id('db-01')],
+  spares: [8, 7],
+  afterSeconds: 300,
+  cut: true,
+  attempts: 2,
+}
+
+/** A chassis that holds nothing, in the text of backups: what stands here is read by every version to come. */
+export const backupText = [
+  'midplane backup 1',
+  '0002 d288d8de # chassis demo, board hp-c7000, serial CZ3210ABCD',
+  '0003 a8af9346 # revision 12, epoch 4, term 1, record 31',
+  '0004 6dee3c67 # incarnation 3f2a9c0d5e6b7a81920c4d3e5f60718a',
+  '0005 de4b63de fY7BTsMwEET/Zc6uZCdNk+4NyleAOGztTbMisSvbIKoq/47SE1zQnEbz9D',
+  '0006 6bb387f3 R3cAXdEfQipYLQ8f+BgcYg36DWGVTJC8itBmPKy6ZyBh9yK5uTP+uUstbb',
+  '0007 3801b1fe VuSa/ATaG4xzShlkDWaNwhd5wEWr7Bg0DOtv7ayjbPM5cQ4gTNed7621MP',
+  '0008 81ea683f ATl6IFhCBLwp8LGj3nyFVTBKEdGz56Gzo5nHse3LGxfh9a6caD7d3AWA2y',
+  '0009 85a29450 fGl54K5ZDYr4LLWA3t63kpVnEE6vbePs0/PpBesP',
+  '0010 2cc3a0e9 end 10 rzYwAyrCQncx9A2EnPnIQwScAPpA5kOImvgy64dsb8Q',
+  '',
+].join('\n')
+
 export const bodies: Record<Body['kind'], readonly Body[]> = {
   'take-over': [{ kind: 'take-over', incarnation, observedEpoch: 3, lineage: 'site-a', number: 9_007_199_254_740_991 }],
   'define-pool': [
@@ -175,10 +200,28 @@ export const bodies: Record<Body['kind'], readonly Body[]> = {
   reseat: [{ kind: 'reseat', bay: 3 }],
   locate: [{ kind: 'locate', bay: 3, lit: true }],
   resync: [{ kind: 'resync', bay: 3 }, { kind: 'resync' }],
+  restore: [
+    { kind: 'restore', backup: backupText, profiles: 'all', force: false },
+    {
+      kind: 'restore',
+      backup: backupText,
+      passphrase: 'correct horse battery',
+      profiles: [id('web-01'), id('db-01')],
+      force: true,
+    },
+  ],
+  'factory-reset': [{ kind: 'factory-reset', serial: 'CZ3210ABCD' }],
+  changeover: [{ kind: 'changeover', force: false }, { kind: 'changeover', force: true }],
+  'define-policy': [
+    { kind: 'define-policy', policy },
+    { kind: 'define-policy', policy: { id: id('any'), afterSeconds: 86_400, cut: false, attempts: 16 } },
+  ],
+  'remove-policy': [{ kind: 'remove-policy', policy: id('spare') }],
   'read-state': [{ kind: 'read-state', part: 'bay-7' }, { kind: 'read-state' }],
   'list-events': [{ kind: 'list-events', since: 17, limit: 100 }],
   'list-reasons': [{ kind: 'list-reasons' }],
   'look-up-request': [{ kind: 'look-up-request', request: 'my-first-try' }],
+  backup: [{ kind: 'backup' }, { kind: 'backup', passphrase: 'correct horse battery' }],
 }
 
 const bare = { request: 'my-first-try', chassis: 'demo', dryRun: false }
@@ -408,6 +451,17 @@ export const parts: Record<Part['part'], Part> = {
       frus: [{ where: 'bay 3', product: 'BL460c G7', serial: 'CZ31420001', part: '603718-B21' }],
     },
   },
+  policy: {
+    part: 'policy',
+    view: {
+      policy,
+      revision: 9,
+      rescues: [
+        { profile: id('web-01'), from: 3, serial: serial('CZ31420001'), bay: 7, tried: [8, 7], revision: 41 },
+        { profile: id('db-01'), from: 2, serial: serial('CZ31420009'), bay: 2, tried: [], revision: 42 },
+      ],
+    },
+  },
 }
 
 const published = { revision: 12, version: 3, incarnation, term: 1 }
@@ -597,6 +651,7 @@ export const outcomes: Record<Outcome['kind'], readonly Outcome[]> = {
     },
   ],
   'looked-up': [{ kind: 'looked-up', request: 'my-first-try', sequence: 0, accepted }],
+  backup: [{ kind: 'backup', text: backupText }],
 }
 
 export const replies: { readonly [name: string]: Reply } = Object.fromEntries(

@@ -91,11 +91,11 @@ describe('a request that can not be run', () => {
     const later = join(
       bytesOf({}),
       protobuf.Writer.create()
-        .uint32((40 << 3) | 2)
+        .uint32((45 << 3) | 2)
         .bytes(new Uint8Array([8, 1]))
         .finish(),
     )
-    expect(refused(later)).toMatchObject({ reason: 'newer-than-me', id: 'my-first-try', violations: [{ field: '40' }] })
+    expect(refused(later)).toMatchObject({ reason: 'newer-than-me', id: 'my-first-try', violations: [{ field: '45' }] })
   })
 
   test('says "newer than me" to a command of which it does not know one field, and names the field', () => {
@@ -259,7 +259,13 @@ describe('a body', () => {
     const kinds = Object.keys(bodies) as Body['kind'][]
     expect([...capabilities].sort()).toEqual([...kinds].sort())
     const questions = Object.values(bodies).flatMap((list) => list.filter(isQuery).map(({ kind }) => kind))
-    expect([...new Set(questions)].sort()).toEqual(['list-events', 'list-reasons', 'look-up-request', 'read-state'])
+    expect([...new Set(questions)].sort()).toEqual([
+      'backup',
+      'list-events',
+      'list-reasons',
+      'look-up-request',
+      'read-state',
+    ])
   })
 
   test('carries addresses in one spelling, however they were typed', () => {

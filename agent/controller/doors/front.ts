@@ -4,7 +4,7 @@
  */
 import type { ChassisId, ClientId } from '../../core/addresses.ts'
 import type { Envelope } from '../../core/command.ts'
-import type { PartState, Query, Reply } from '../../core/reply.ts'
+import type { PartState, Question, Reply } from '../../core/reply.ts'
 import type { Event, Presence } from '../../core/views.ts'
 import type { WireCommand } from '../../wire/command.ts'
 import type { Invalid } from '../../wire/request.ts'
@@ -14,7 +14,9 @@ export interface Front {
   /** Answers when it is durable, or refused. Never rejects. A secret comes in plain and is sealed before it is judged. */
   submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply>
   /** `client` is who asks: answers are looked up among his own. */
-  ask(query: Query, client?: ClientId): Reply
+  ask(query: Question, client?: ClientId): Reply
+  /** What the chassis holds, as text; never rejects. With a passphrase its secrets come along, sealed under it (W16). */
+  backup(passphrase?: string, client?: ClientId): Promise<Reply>
   /** Keyed digest of a command's content: tells a repeat from a reuse, and nothing of a secret in it (W16, W23). */
   digest(content: Uint8Array): string
   /** Everything that is shown now; `chassis` comes last. */

@@ -2,6 +2,7 @@
  * The two things that the agent can do to hardware: look, and take one step. A driver has no opinion and
  * no memory of intent; what it could not see it says by a Fault, and a fall-back never turns a maybe into a yes.
  */
+import type { LineReading } from '../../backplane/protocol.ts'
 import type { Bay, Blade, Blindness, InterconnectKind, Slot, Step } from '../../core/blade.ts'
 import type { HealthView } from '../../core/views.ts'
 
@@ -50,3 +51,25 @@ export interface Backplane {
   onChange(heard: (bay: Bay) => void): void
   close(): Promise<void>
 }
+
+/** Which controller is in which slot is the chassis' to say; who leads is for the pair. */
+export type { Aliveness, ControllerSlot, LineReading } from '../../backplane/protocol.ts'
+
+/**
+ * The owner line of a chassis with two controller slots: whose the backplane is. It gates the lines of the bays and
+ * the EEPROM's writes, and not the network of the BMCs (W12). In a chassis with one slot every call is a Fault.
+ */
+export interface OwnerLine {
+  read(signal: AbortSignal): Promise<LineReading>
+  /** Ours from now on, whoever had it. Twice is once. */
+  take(signal: AbortSignal): Promise<void>
+  /** Nobody's, if it was ours. */
+  release(signal: AbortSignal): Promise<void>
+  /** We are alive; a controller that does not say so often enough is read as silent. */
+  beat(signal: AbortSignal): Promise<void>
+  /** Called when the owner changed, or who is alive, or when it may have; the reader then reads. */
+  onChange(heard: () => void): void
+}
+
+/** What a driver asks before each change: resolves while this controller owns the backplane, else throws Fault (W12). */
+export type Owns = (signal: AbortSignal) => Promise<void>

@@ -2,12 +2,13 @@
  * The Redfish driver: blades seen and changed through their BMCs. One session and one request in flight
  * per BMC. It looks in W1's order, adapters before power; it changes only what an earlier look in the
  * same session saw (W7), so that a session lost since then stops the change instead of carrying it
- * (W12): look first, then change. It keeps no intent, repeats no change, and an answer that did not come
- * is a Fault with `maybe` (W2).
+ * (W12): look first, then change. In a pair it reads the owner line in that session before each write, so
+ * that a new owner, who ends all sessions first, never meets a write that was judged before it came. It keeps
+ * no intent, repeats no change, and an answer that did not come is a Fault with `maybe` (W2).
  */
 import type { AgentOptions } from 'node:https'
 import type { Bay } from '../../core/blade.ts'
-import { type Driver, Fault } from './driver.ts'
+import { type Driver, Fault, type Owns } from './driver.ts'
 import { barrier, endOwn } from './redfish/barrier.ts'
 import { change } from './redfish/change.ts'
 import { type After, type Line, openLine, realAfter } from './redfish/line.ts'
@@ -25,6 +26,8 @@ export interface RedfishOptions {
   bays(bay: Bay): BmcPlace | undefined
   /** A CHAP secret in clear, by its name and the mark of the version that is meant (W16); undefined where that is not to be had. */
   secret(id: string, mark: string | undefined): string | undefined
+  /** Asked before each write: throws where this controller does not own the backplane. Absent: no other controller. */
+  readonly owner?: Owns
   readonly timeouts?: { readonly connectMs?: number; readonly answerMs?: number }
   /** TLS settings of the connections, such as `ca`. */
   readonly agent?: AgentOptions
@@ -116,12 +119,20 @@ export function redfishDriver(options: RedfishOptions): Driver {
       inTurn(step.bay, signal, async (bmc) => {
         if (step.kind === 'barrier') {
           await forget(bmc)
-          return barrier(await open(bmc))
+          const begun = await open(bmc)
+          await options.owner?.(signal)
+          return barrier(begun)
         }
         const session = bmc.session
         if (session?.seen === undefined)
           throw new Fault('session-lost', `bay ${step.bay} was not looked at in an open session; look first`)
-        return change(session, session.seen, step, options.secret)
+        try {
+          return await change(owned(session, options.owner, signal), session.seen, step, options.secret)
+        } catch (error) {
+          // Others may change the blade from now on: what was seen before says nothing about it.
+          if (error instanceof Fault && error.blind === 'not-owner') session.seen = undefined
+          throw error
+        }
       }),
 
     close: async () => {
@@ -140,6 +151,18 @@ export function redfishDriver(options: RedfishOptions): Driver {
           }
         }),
       )
+    },
+  }
+}
+
+/** The same session, which writes only for the owner of the backplane: it is open already, the line is read, then written (W12). */
+function owned(session: Session, owner: Owns | undefined, signal: AbortSignal): Session {
+  if (owner === undefined) return session
+  return {
+    ...session,
+    change: async (...asked) => {
+      await owner(signal)
+      return session.change(...asked)
     },
   }
 }

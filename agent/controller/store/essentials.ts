@@ -5,6 +5,7 @@
  */
 import type { ChassisId, ProfileId, Serial } from '../../core/addresses.ts'
 import { canonical } from '../../core/blade.ts'
+import type { LeftPolicy, Rescue } from '../../core/policy.ts'
 import type { Pool } from '../../core/pool.ts'
 import {
   type BayState,
@@ -41,6 +42,8 @@ export function essentials(state: State): ReadonlyMap<string, string> {
   for (const [id, held] of Object.entries(state.profiles)) map.set(`profile:${id}`, canonical(held))
   for (const [id, pool] of Object.entries(state.pools)) map.set(`pool:${id}`, canonical(pool))
   for (const [id, secret] of Object.entries(state.secrets)) map.set(`secret:${id}`, canonical(secret))
+  for (const [id, left] of Object.entries(state.policies ?? {})) map.set(`policy:${id}`, canonical(left))
+  for (const [profile, rescue] of Object.entries(state.rescues ?? {})) map.set(`rescue:${profile}`, canonical(rescue))
   for (const [bay, { intent, power, stopping, unexplained, fault, override }] of Object.entries(state.bays)) {
     const kept: KeptBay = {
       ...(intent && { intent }),
@@ -83,6 +86,8 @@ export function restore(map: ReadonlyMap<string, string>): State | undefined {
     const revision = one<number>('revision')
     const { term, epoch, floor } = authority
     if (![revision, term, epoch, floor].every(isCount)) return undefined
+    const policies = all<LeftPolicy>('policy')
+    const rescues = all<Rescue>('rescue')
     const state: State = {
       ...blank(chassis as ChassisId, board, incarnation),
       ...authority,
@@ -90,6 +95,8 @@ export function restore(map: ReadonlyMap<string, string>): State | undefined {
       profiles: Object.fromEntries(all<Held>('profile')),
       pools: Object.fromEntries(all<Pool>('pool')),
       secrets: Object.fromEntries(all<SealedSecret>('secret')),
+      ...(policies.length > 0 && { policies: Object.fromEntries(policies) }),
+      ...(rescues.length > 0 && { rescues: Object.fromEntries(rescues) }),
       bays: Object.fromEntries(all<KeptBay>('bay').map(([bay, kept]) => [Number(bay), { ...emptyBay, ...kept }])),
       doubts: all<KeptDoubt>('doubt').map(([key, kept]) => {
         const colon = key.indexOf(':')

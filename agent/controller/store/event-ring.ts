@@ -88,6 +88,11 @@ export class EventRing {
     return this.#next
   }
 
+  /** Another controller has given numbers up to this one: ours go on above it. */
+  passOver(number: number): void {
+    this.#next = Math.max(this.#next, number + 1)
+  }
+
   /** What could not be read at the start, in words. */
   get repaired(): readonly string[] {
     return this.#repaired

@@ -23,6 +23,8 @@ export type Relation = 'none' | 'blank' | 'same' | 'older' | 'newer' | 'conflict
 export interface Essentials {
   readonly at: Position
   readonly map: ReadonlyMap<string, string>
+  /** Keys of the chassis that this content changes, given those that are there. */
+  renewed(found: ReadonlyMap<string, string>): ReadonlyMap<string, string>
 }
 
 /** Where the copy in the EEPROM stands; absent where there is no copy. */
@@ -117,21 +119,21 @@ export class SecondCopy {
     }
   }
 
+  /** The same, and keys of the chassis in the same transaction. */
+  copyWith(changes: ReadonlyMap<string, string | undefined>): Promise<Copied> {
+    mustBeKeys(changes)
+    return this.#then(async () => {
+      const essentials = this.#current()
+      const copied = await this.#write(() => changed(this.#withChassisKeys(essentials), changes))
+      if (copied.eeprom) this.#head = essentials.at
+      return copied
+    })
+  }
+
   /** Sets or removes keys of the chassis, beside whatever else is there. */
   inscribe(changes: ReadonlyMap<string, string | undefined>): Promise<Copied> {
-    for (const key of changes.keys()) {
-      if (!key.startsWith(CHASSIS_KEYS)) throw new RangeError(`${key} is not a key of the chassis`)
-    }
-    return this.#then(() =>
-      this.#write(() => {
-        const next = new Map(this.#found())
-        for (const [key, value] of changes) {
-          if (value === undefined) next.delete(key)
-          else next.set(key, value)
-        }
-        return next
-      }),
-    )
+    mustBeKeys(changes)
+    return this.#then(() => this.#write(() => changed(this.#found(), changes)))
   }
 
   /** Gives up what the EEPROM holds, chassis keys and all. */
@@ -172,10 +174,12 @@ export class SecondCopy {
     return reading?.kind === 'content' ? reading.map : new Map()
   }
 
-  #withChassisKeys({ at, map }: Essentials): ReadonlyMap<string, string> {
+  #withChassisKeys({ at, map, renewed }: Essentials): ReadonlyMap<string, string> {
     const { term, index, digest } = at
     const next = new Map(map)
-    for (const [key, value] of this.#found()) if (key.startsWith(CHASSIS_KEYS)) next.set(key, value)
+    const found = this.#found()
+    for (const [key, value] of found) if (key.startsWith(CHASSIS_KEYS)) next.set(key, value)
+    for (const [key, value] of renewed(found)) next.set(key, value)
     return next.set(HEAD, JSON.stringify({ term, index, digest }))
   }
 
@@ -199,4 +203,21 @@ export class SecondCopy {
       throw error
     }
   }
+}
+
+function changed(
+  map: ReadonlyMap<string, string>,
+  changes: ReadonlyMap<string, string | undefined>,
+): ReadonlyMap<string, string> {
+  const next = new Map(map)
+  for (const [key, value] of changes) {
+    if (value === undefined) next.delete(key)
+    else next.set(key, value)
+  }
+  return next
+}
+
+function mustBeKeys(changes: ReadonlyMap<string, unknown>): void {
+  for (const key of changes.keys())
+    if (!key.startsWith(CHASSIS_KEYS)) throw new RangeError(`${key} is not a key of the chassis`)
 }

@@ -26,9 +26,13 @@ export interface StoreOptions<State, R> {
   readonly essentials: (state: State) => ReadonlyMap<string, string>
   /** Owners of a pair so far, as the records tell (W13). */
   readonly term?: (state: State) => number
+  /** Keys of the chassis that change together with this state. */
+  readonly renewed?: (state: State, found: ReadonlyMap<string, string>) => ReadonlyMap<string, string>
   /** After a fault: discard the head and go on from this. Called before anything more is accepted. */
   readonly onRecovered?: (durable: Durable<State>, why: string) => void
   readonly onReadOnly?: (reason: string) => void
+  /** The other controllers of this chassis that must store what this one does. Absent: there is none. */
+  readonly others?: Others<State>
   /** A new snapshot once the journal is longer than this and than the snapshot. */
   readonly journalBytes?: number
   readonly journalRecords?: number
@@ -40,6 +44,26 @@ export interface Durable<State> {
   readonly at: Position
 }
 
+/** Records in their order on flash, and where they begin and end. */
+export interface Batch {
+  readonly before: Position
+  readonly at: Position
+  /** Canonical JSON of each. None: where the log stands, and nothing more. */
+  readonly texts: readonly string[]
+}
+
+/** Asked for one batch after the other, in the order of the log. */
+export interface Others<State> {
+  /**
+   * Resolves when each controller that counts as a member has stored the log up to the end of this batch, and tells
+   * whether one did. Whoever does not answer is no member any more before this resolves (W10). Rejects with StoreFault
+   * when this controller leads no longer: the record may be found later, or not.
+   */
+  store(batch: Batch, content: Durable<State>): Promise<boolean>
+  /** Why nothing can be acknowledged at the moment, where that is so. */
+  readonly stuck: string | undefined
+}
+
 export interface Entry<R> {
   /** JSON-able. */
   readonly record: R
@@ -48,7 +72,12 @@ export interface Entry<R> {
 }
 
 /** Which copies hold it. `why` tells why the EEPROM does not, where it should. */
-export type Receipt = Position & { readonly flash: true; readonly eeprom: boolean; readonly why?: string }
+export type Receipt = Position & {
+  readonly flash: true
+  readonly peer: boolean
+  readonly eeprom: boolean
+  readonly why?: string
+}
 
 /** The medium failed and the append is not acknowledged: it may or may not be found by the recovery that follows. */
 export class StoreFault extends Error {
@@ -116,6 +145,11 @@ export class Store<State, R> {
   readonly #copy: SecondCopy
   #status: Status = { kind: 'recovering' }
   #durable: Durable<State>
+  /**
+   * What the members have too. The EEPROM gets no more than this: its copy is never ahead of a member's, so that whoever
+   * takes over as a member lacks nothing of it (W11).
+   */
+  #shared: Durable<State>
   /** Record → digest, as far back as the journals reach: tells an older copy from another history (W13). */
   #digests = new Map<number, string>()
   #queue: Waiting<R>[] = []
@@ -126,7 +160,8 @@ export class Store<State, R> {
     this.#domain = { initial: options.initial, evolve: options.evolve, term: options.term ?? (() => 0) }
     this.#flash = new Flash(options.medium)
     this.#durable = { state: options.initial(), at: GENESIS }
-    this.#copy = new SecondCopy(options.eeprom, () => this.#essentials(this.#durable.state))
+    this.#shared = this.#durable
+    this.#copy = new SecondCopy(options.eeprom, () => this.#essentials(this.#shared))
   }
 
   /** The newest state that is durable on flash, and where it stands. */
@@ -154,7 +189,7 @@ export class Store<State, R> {
 
   /** Would the essentials of this state fit the EEPROM? Ask before accepting; `undefined` where there is none. */
   room(state: State): Room | undefined {
-    return this.#copy.room(this.#essentials(state))
+    return this.#copy.room(this.#essentials({ ...this.#durable, state }))
   }
 
   /**
@@ -211,13 +246,23 @@ export class Store<State, R> {
     const digest = digests[digests.length - 1] as string
     await this.#flash.append(batchFrame(before.index + 1, digest, texts), texts.length)
     const at = { term: this.#domain.term(state), index: before.index + texts.length, digest }
+    const content = { state, at }
     for (const [offset, made] of digests.entries()) this.#digests.set(before.index + 1 + offset, made)
-    this.#durable = { state, at }
+    this.#durable = content
+    const shared = this.#share({ before, at, texts }, content)
     let index = before.index
     for (const waiting of batch.splice(0)) {
       index += waiting.texts.length
-      this.#acknowledge(waiting, { term: at.term, index, digest: this.#digests.get(index) as string })
+      this.#acknowledge(waiting, { term: at.term, index, digest: this.#digests.get(index) as string }, shared)
     }
+  }
+
+  /** Whether another controller has it too. */
+  async #share(batch: Batch, content: Durable<State>): Promise<boolean> {
+    const { others } = this.#options
+    const peer = others ? await others.store(batch, content) : false
+    if (content.at.index >= this.#shared.at.index || content.at.term > this.#shared.at.term) this.#shared = content
+    return peer
   }
 
   /**
@@ -241,9 +286,15 @@ export class Store<State, R> {
     return state
   }
 
-  #acknowledge({ entries, resolve, reject }: Waiting<R>, at: Position): void {
-    if (entries.every(({ copies }) => copies === 'flash')) resolve({ ...at, flash: true, eeprom: false })
-    else this.#copy.copy().then((copied) => resolve({ ...at, flash: true, ...copied }), reject)
+  /** Flash, then the members, then the EEPROM: each later one holds no more than the earlier ones. */
+  #acknowledge({ entries, resolve, reject }: Waiting<R>, at: Position, shared: Promise<boolean>): void {
+    const alone = entries.every(({ copies }) => copies === 'flash')
+    shared
+      .then(async (peer) => {
+        const copied = alone ? { eeprom: false } : await this.#copy.copy()
+        resolve({ ...at, flash: true, peer, ...copied })
+      })
+      .catch(reject)
   }
 
   /** A new generation with this content, which from then on is what is durable. */
@@ -291,6 +342,7 @@ export class Store<State, R> {
   async #settle(reading: FlashContent<State>): Promise<void> {
     const { state, at, copied } = reading
     this.#durable = { state, at }
+    this.#shared = this.#durable
     this.#flash.believe(reading)
     this.#digests = new Map(reading.digests)
     if (copied && copied.index < at.index && !this.#digests.has(copied.index))
@@ -323,10 +375,23 @@ export class Store<State, R> {
    * Brings the EEPROM up to the durable state, whatever it held before: the decision that this flash is right. Also
    * for the start of a leading controller, whose last record may have reached flash alone.
    */
-  mirror(): Promise<Copied> {
-    if (this.#status.kind === 'read-only') return Promise.resolve({ eeprom: false, why: this.#status.reason })
+  async mirror(): Promise<Copied> {
+    if (this.#status.kind === 'read-only') return { eeprom: false, why: this.#status.reason }
     this.#copy.release()
+    const { at } = this.#durable
+    await this.#share({ before: at, at, texts: [] }, this.#durable)
     return this.#copy.copy()
+  }
+
+  /**
+   * Writes keys of the chassis and everything that is on flash in one transaction: from then on the EEPROM's copy needs
+   * no other controller beside it (W10, W11).
+   */
+  async secure(changes: ReadonlyMap<string, string | undefined>): Promise<Copied> {
+    if (this.#status.kind === 'read-only') return { eeprom: false, why: this.#status.reason }
+    this.#copy.release()
+    this.#shared = this.#durable
+    return this.#copy.copyWith(changes)
   }
 
   /** Sets or removes keys of the chassis in the EEPROM (`chassis-key`, `chassis-uuid` …). */
@@ -363,6 +428,7 @@ export class Store<State, R> {
       throw new StoreReadOnly(reason)
     }
     this.#durable = content
+    this.#shared = content
     this.#remember(at, undefined)
     this.#status = { kind: 'open' }
     this.#relate()
@@ -419,8 +485,9 @@ export class Store<State, R> {
     this.#options.onReadOnly?.(reason)
   }
 
-  #essentials(state: State): Essentials {
-    return { at: this.#durable.at, map: this.#options.essentials(state) }
+  #essentials({ state, at }: Durable<State>): Essentials {
+    const { essentials, renewed = () => new Map() } = this.#options
+    return { at, map: essentials(state), renewed: (found) => renewed(state, found) }
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * `apply`: makes the chassis have what a JSON document says: pools, secrets, profiles, assignments, in this order, each
- * a change of its own. What is so already is unchanged; the second time everything is.
+ * `apply`: makes the chassis have what a JSON document says: pools, secrets, profiles, policies, assignments, in this
+ * order, each a change of its own. What is so already is unchanged; the second time everything is.
  */
 import type { Reply } from '../../core/reply.ts'
 import type { WireCommand } from '../../wire/command.ts'
@@ -14,7 +14,7 @@ import { type Exit, exitOf, exitOfUnanswered, exits, together } from '../exits.t
 import { table } from '../print.ts'
 import { refusalLines } from '../say.ts'
 
-type Kind = 'pool' | 'secret' | 'profile' | 'assignment'
+type Kind = 'pool' | 'secret' | 'profile' | 'policy' | 'assignment'
 type Result = 'created' | 'changed' | 'unchanged' | 'refused' | 'unanswered'
 
 interface Item {
@@ -35,10 +35,10 @@ interface Applied {
 export const apply: Verb = {
   name: 'apply',
   forms: ['-f FILE'],
-  say: 'make pools, secrets, profiles and assignments as a JSON file says',
+  say: 'make pools, secrets, profiles, policies, assignments from JSON',
   more:
-    'The file holds {"pools": […], "secrets": […], "profiles": […], "assignments": […]}, or {"profile": {…}} and the ' +
-    'like, or a list of such, or what `get -o json` printed. An assignment moves a profile that is in another bay, but ' +
+    'The file holds {"pools": […], "secrets": […], "profiles": […], "policies": […], "assignments": […]}, or ' +
+    '{"profile": {…}} and the like, or a list of such, or what `get -o json` printed. An assignment moves a profile that is in another bay, but ' +
     'never stops a blade for it. What can not be made is said, and the rest is made: exit 6. With --dry-run each ' +
     'object is judged alone, so that what draws from a pool of the same file is refused until the pool is there.',
   examples: ['chassisctl apply -f web.json --wait', 'chassisctl get profiles -o json | chassisctl apply -f -'],
@@ -97,7 +97,7 @@ function resultOf({ outcome }: Reply, isThere: boolean): Result {
 }
 
 /** What others draw from first. */
-function itemsOf({ pools, secrets, profiles, assignments }: Documents, { state }: Client): readonly Item[] {
+function itemsOf({ pools, secrets, profiles, policies, assignments }: Documents, { state }: Client): readonly Item[] {
   const bayOf = (id: string) => state.all('profile').find(({ profile }) => profile.id === id)?.bay
   return [
     ...pools.map((pool): Item => {
@@ -115,6 +115,10 @@ function itemsOf({ pools, secrets, profiles, assignments }: Documents, { state }
     ...profiles.map((profile): Item => {
       const isThere = state.parts.has(`profile-${profile.id}`)
       return { kind: 'profile', id: profile.id, body: { kind: 'define-profile', profile }, isThere }
+    }),
+    ...policies.map((policy): Item => {
+      const isThere = state.parts.has(`policy-${policy.id}`)
+      return { kind: 'policy', id: policy.id, body: { kind: 'define-policy', policy }, isThere }
     }),
     ...assignments.map(({ profile, to, when, preprovision, power }): Item => {
       const how = { profile, to, when, preprovision, ...(power && { power }) }

@@ -1,6 +1,6 @@
 /** `describe`, `why` and `lookup`: one thing in full, what keeps it from being in sync, and what became of a request. */
 import type { PartState } from '../../core/reply.ts'
-import type { BayView, ChassisView, FunctionView, PoolView, ProfileView, Shown } from '../../core/views.ts'
+import type { BayView, ChassisView, FunctionView, PolicyView, PoolView, ProfileView, Shown } from '../../core/views.ts'
 import { Usage } from '../arguments.ts'
 import { acceptedLines } from '../changing.ts'
 import type { Client } from '../client.ts'
@@ -9,11 +9,11 @@ import { type Exit, exitOf, exits } from '../exits.ts'
 import { duration, field, plain, table } from '../print.ts'
 import { addressWords, bladeWords, refusalLines, sourceWords, stateWords } from '../say.ts'
 
-const kinds = ['bay', 'profile', 'pool', 'chassis'] as const
+const kinds = ['bay', 'profile', 'pool', 'policy', 'chassis'] as const
 
 export const describe: Verb = {
   name: 'describe',
-  forms: ['bay N', 'profile ID', 'pool ID', 'chassis'],
+  forms: ['bay N', 'profile ID', 'pool ID', 'policy ID', 'chassis'],
   say: 'show one thing in full',
   more: 'Of each function: the factory address, the assigned one, and the one that is applied.',
   examples: ['chassisctl describe bay 3', 'chassisctl describe profile web-01 -o json'],
@@ -55,6 +55,8 @@ function lines(client: Client, { part, revision }: PartState): readonly string[]
       return pool(part.view)
     case 'chassis':
       return chassis(client, part.view)
+    case 'policy':
+      return policy(part.view)
     case 'controller':
     case 'health':
       return [`revision ${revision}`]
@@ -101,6 +103,22 @@ function functionLines(view: FunctionView): readonly string[] {
     ...field('factory', factory, 2, 10),
     ...field('assigned', view.assigned ? addressWords(view.assigned) : '-', 2, 10),
     ...field('applied', applied, 2, 10),
+  ]
+}
+
+function policy({ policy, revision, rescues }: PolicyView): readonly string[] {
+  return [
+    ...field('policy', policy.id),
+    ...field('profiles', policy.profiles?.join(', ') ?? 'every one with affinity model'),
+    ...field('spares', policy.spares?.join(', ') ?? 'any free bay, lowest first'),
+    ...field('after', `${policy.afterSeconds} s dead`),
+    ...field('may cut', yes(policy.cut)),
+    ...field('attempts', `${policy.attempts} for one death`),
+    ...field('revision', String(revision)),
+    ...rescues.flatMap(({ profile, from, serial, bay, tried, revision: judged }) => {
+      const where = bay === from ? 'nowhere to go yet' : `now bay ${bay}, tried ${tried.join(', ')}`
+      return field('rescue', `${profile}: blade ${plain(serial)} died in bay ${from}; ${where}; judged at ${judged}`)
+    }),
   ]
 }
 
@@ -169,7 +187,7 @@ function chassis(client: Client, view: ChassisView): readonly string[] {
 
 const todoLines = ({ todo }: ChassisView): readonly string[] =>
   todo.flatMap(({ bay: at, reason, message, remedy }) => [
-    ...field(`bay ${at}`, `${reason}: ${plain(message)}`),
+    ...field(at === 0 ? 'chassis' : `bay ${at}`, `${reason}: ${plain(message)}`),
     ...field('', `do: ${plain(remedy)}`),
   ])
 

@@ -1,7 +1,7 @@
 /** `get`: lists of what the chassis shows, one line each; with --watch a line more whenever one of them changes. */
 
 import type { PartState, ReasonRow } from '../../core/reply.ts'
-import type { Event, PoolView, ProfileView } from '../../core/views.ts'
+import type { Event, PolicyView, PoolView, ProfileView } from '../../core/views.ts'
 import { type BayView, type ControllerView, type HealthView, type Part, partName } from '../../core/views.ts'
 import { readBays, readId, Usage } from '../arguments.ts'
 import type { Client } from '../client.ts'
@@ -13,12 +13,23 @@ import { type Exit, exitOf, exits } from '../exits.ts'
 import { type Column, duration, plain, table } from '../print.ts'
 import { bladeWords, countKinds, refusalLines, stateWords, syncWords } from '../say.ts'
 
-const things = ['bays', 'profiles', 'pools', 'controllers', 'chassis', 'health', 'events', 'reasons'] as const
+const things = [
+  'bays',
+  'profiles',
+  'pools',
+  'policies',
+  'controllers',
+  'chassis',
+  'health',
+  'events',
+  'reasons',
+] as const
 type Thing = (typeof things)[number]
 const singular: { readonly [word: string]: Thing } = {
   bay: 'bays',
   profile: 'profiles',
   pool: 'pools',
+  policy: 'policies',
   controller: 'controllers',
   event: 'events',
   reason: 'reasons',
@@ -28,7 +39,8 @@ export const get: Verb = {
   name: 'get',
   forms: [
     'bays [1-4,7] [--watch]',
-    'profiles | pools | controllers [ID …] [--watch]',
+    'profiles | pools | policies [ID …] [--watch]',
+    'controllers [SLOT …] [--watch]',
     'chassis | health',
     'events [--since N] [--last N]',
     'reasons [NUMBER | NAME]',
@@ -55,6 +67,8 @@ export const get: Verb = {
         return parts(context, 'profile', new Set(names.map((name) => `profile-${readId(name, 'profile')}`)))
       case 'pools':
         return parts(context, 'pool', new Set(names.map((name) => `pool-${readId(name, 'pool')}`)))
+      case 'policies':
+        return parts(context, 'policy', new Set(names.map((name) => `policy-${readId(name, 'policy')}`)))
       case 'controllers':
         return parts(context, 'controller', new Set(names.map((name) => `controller-${name.toLowerCase()}`)))
       case 'health':
@@ -144,6 +158,8 @@ export function list(kind: Listed, states: readonly PartState[]): readonly strin
       return profiles(states.flatMap(({ part }) => (part.part === 'profile' ? [part.view] : [])))
     case 'pool':
       return pools(states.flatMap(({ part }) => (part.part === 'pool' ? [part.view] : [])))
+    case 'policy':
+      return policies(states.flatMap(({ part }) => (part.part === 'policy' ? [part.view] : [])))
     case 'controller':
       return controllers(states.flatMap(({ part }) => (part.part === 'controller' ? [part.view] : [])))
     case 'health':
@@ -202,6 +218,30 @@ function pools(views: readonly PoolView[]): readonly string[] {
   return table(
     [{ head: 'POOL', shrinks: 'cut' }, { head: 'KIND' }, ...heads.map((head) => ({ head, right: true }))],
     views.map((view) => [view.spec.id, view.spec.kind, ...counts.map((name) => String(view.counts[name]))]),
+  )
+}
+
+function policies(views: readonly PolicyView[]): readonly string[] {
+  const head: readonly Column[] = [
+    { head: 'POLICY', shrinks: 'cut' },
+    { head: 'AFTER', right: true },
+    { head: 'CUT' },
+    { head: 'TRIES', right: true },
+    { head: 'PROFILES', shrinks: 'cut' },
+    { head: 'SPARES', shrinks: 'cut' },
+    { head: 'RESCUES', shrinks: 'cut' },
+  ]
+  return table(
+    head,
+    views.map(({ policy, rescues }) => [
+      policy.id,
+      `${policy.afterSeconds} s`,
+      policy.cut ? 'yes' : 'no',
+      String(policy.attempts),
+      policy.profiles?.join(', ') ?? 'all',
+      policy.spares?.join(', ') ?? 'any',
+      rescues.map(({ profile, bay }) => `${profile} (bay ${bay})`).join(', '),
+    ]),
   )
 }
 

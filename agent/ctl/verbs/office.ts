@@ -35,6 +35,23 @@ export const takeOver: Verb = {
   },
 }
 
+export const changeover: Verb = {
+  name: 'changeover',
+  forms: ['[--force]'],
+  say: 'let the other controller of a pair lead',
+  more:
+    'No blade is touched. Refused while the standby does not hold everything; with --force it then goes on from the ' +
+    'chassis EEPROM, at a new epoch, with nobody in office.',
+  examples: ['chassisctl changeover'],
+  options: { ...changeOptions, force: { say: 'though it does not hold everything' } },
+  async run(context) {
+    context.words.end()
+    const client = await context.client()
+    const body = { kind: 'changeover', force: context.has('force') } as const
+    return makeChanges(context, [{ target: `chassis ${client.chassis}`, body }], 'one')
+  },
+}
+
 const secretBytes = 256
 
 export const secret: Verb = {
@@ -58,13 +75,13 @@ export const secret: Verb = {
 
 export const remove: Verb = {
   name: 'delete',
-  forms: ['profile | pool | secret ID'],
-  say: 'remove a profile, pool or secret that nothing uses',
+  forms: ['profile | pool | secret | policy ID'],
+  say: 'remove a profile, pool or secret that nothing uses, or a policy',
   more: 'What is not there is unchanged: deleting twice is deleting once.',
   examples: ['chassisctl delete profile web-01'],
   options: changeOptions,
   async run(context) {
-    const kind = context.words.choice('thing', ['profile', 'pool', 'secret'])
+    const kind = context.words.choice('thing', ['profile', 'pool', 'secret', 'policy'])
     const { words } = context
     switch (kind) {
       case 'profile': {
@@ -85,6 +102,11 @@ export const remove: Verb = {
         const id = words.id<'Secret'>('secret')
         words.end()
         return makeChanges(context, [{ target: `secret ${id}`, body: { kind: 'remove-secret', secret: id } }], 'one')
+      }
+      case 'policy': {
+        const policy = words.id<'Policy'>('policy')
+        words.end()
+        return makeChanges(context, [{ target: `policy ${policy}`, body: { kind: 'remove-policy', policy } }], 'one')
       }
     }
   },

@@ -5,7 +5,7 @@ import { assign, move, unassign } from './assign.ts'
 import { boot, locate, power, reseat, resync } from './bay.ts'
 import { describe, lookup, why } from './describe.ts'
 import { get } from './get.ts'
-import { remove, secret, takeOver } from './office.ts'
+import { changeover, remove, secret, takeOver } from './office.ts'
 import { wait, watch } from './watch.ts'
 
 export const verbs: readonly Verb[] = [
@@ -13,5 +13,5 @@ export const verbs: readonly Verb[] = [
   ...[apply, remove, secret],
   ...[assign, unassign, move],
   ...[power, boot, reseat, locate, resync],
-  ...[takeOver, lookup],
+  ...[takeOver, changeover, lookup],
 ]

@@ -53,8 +53,11 @@ export async function redfishRig(
     bay,
     driver,
     secrets,
-    another: (as) =>
-      drive(as === 'same' ? {} : { bays: () => ({ url: way.url, user: credentials.user, password: 'wrong' }) }),
+    another: (as, owner) =>
+      drive({
+        ...(as === 'wrong-password' && { bays: () => ({ url: way.url, user: credentials.user, password: 'wrong' }) }),
+        ...(owner && { owner }),
+      }),
     truth: world.blade,
     functionFor: (role) => (role === 'fcoe' ? 'lom:1-b' : 'lom:2-a'),
     writtenSecrets: () => world.secrets.map((secret) => secret.value),

@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../../../agent/boards/load.ts'
+import type { Owns } from '../../../agent/controller/hardware/driver.ts'
 import { redfishDriver } from '../../../agent/controller/hardware/redfish.ts'
 import { parseSerial, type Serial, type Uuid } from '../../../agent/core/addresses.ts'
 import type { Blade } from '../../../agent/core/blade.ts'
@@ -111,10 +112,11 @@ export async function redfishWorldRig(): Promise<Rig> {
   const face = await serveRedfish(port, { bay, host: '127.0.0.1', tcpPort: 0 })
   const waits = handMoved()
   const secrets: Rig['secrets'] = { 'chap-web': 'open sesame 1', 'chap-disk': 'open sesame 2' }
-  const drive = (password: string) =>
+  const drive = (password: string, owner?: Owns) =>
     redfishDriver({
       bays: () => ({ url: face.url, user: credentials.user, password }),
       secret: (id) => secrets[id],
+      ...(owner && { owner }),
       after: waits.after,
     })
   const driver = drive(credentials.password)
@@ -122,7 +124,7 @@ export async function redfishWorldRig(): Promise<Rig> {
     bay,
     driver,
     secrets,
-    another: (as) => drive(as === 'same' ? credentials.password : 'wrong'),
+    another: (as, owner) => drive(as === 'same' ? credentials.password : 'wrong', owner),
     truth,
     functionFor: (role) => (role === 'fcoe' ? 'lom:1-b' : 'lom:2-b'),
     writtenSecrets: () =>

@@ -13,6 +13,16 @@ export interface MemoryEeprom extends EepromDevice {
   broken: string | undefined
   /** A worn page takes nothing any more, and does not say so. */
   worn: number | undefined
+  /** Asked before each operation: why it fails. `arrived`: so many bytes of the page are written all the same. */
+  fail: (operation: EepromOperation) => { readonly why: string; readonly arrived?: number } | undefined
+  /** Told of each page before it is written: what a power cut in it may leave is between what is there and this. */
+  watch: (page: number, content: Uint8Array) => void
+}
+
+export interface EepromOperation {
+  /** From 1, counted since this device was made. */
+  readonly number: number
+  readonly operation: 'read' | 'writePage' | 'sync'
 }
 
 export interface MemoryEepromOptions {
@@ -25,9 +35,14 @@ export function memoryEeprom(options: MemoryEepromOptions = {}): MemoryEeprom {
   const { size = 64 * 1024, pageBytes = 128 } = options
   const bytes = options.bytes ?? new Uint8Array(size).fill(0xff)
   let dead = false
-  const check = (): void => {
+  let operations = 0
+  const check = (operation: EepromOperation['operation'], onFailure?: (arrived: number) => void): void => {
     if (dead) throw new EepromFault('no power')
     if (device.broken) throw new EepromFault(device.broken)
+    const failure = device.fail({ number: ++operations, operation })
+    if (!failure) return
+    onFailure?.(failure.arrived ?? 0)
+    throw new EepromFault(failure.why)
   }
   const device: MemoryEeprom = {
     size,
@@ -37,14 +52,17 @@ export function memoryEeprom(options: MemoryEepromOptions = {}): MemoryEeprom {
     cut: undefined,
     broken: undefined,
     worn: undefined,
+    fail: () => undefined,
+    watch: () => {},
     async read(offset, length) {
-      check()
+      check('read')
       return bytes.slice(offset, offset + length)
     },
     async writePage(page, content) {
-      check()
+      check('writePage', (arrived) => bytes.set(content.subarray(0, arrived), page * pageBytes))
       if (content.length !== pageBytes) throw new EepromFault(`${content.length} bytes are not a page`)
       device.pageWrites++
+      device.watch(page, content)
       if (device.worn === page) return
       if (device.cut?.at === device.pageWrites) {
         dead = true
@@ -54,7 +72,7 @@ export function memoryEeprom(options: MemoryEepromOptions = {}): MemoryEeprom {
       bytes.set(content, page * pageBytes)
     },
     async sync() {
-      check()
+      check('sync')
     },
   }
   return device

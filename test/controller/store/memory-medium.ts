@@ -2,7 +2,8 @@
  * A folder in memory that forgets like a real one. Nothing survives a power cut but what was synced: file content
  * by `sync`, names by `syncFolder`. What was not synced may be lost, kept, torn, reordered, turned to garbage or to
  * holes. Faults are injected per operation, and a failed sync forgets like Linux: the bytes are read back from memory
- * and never reach the disk.
+ * and never reach the disk. What a cut at this very moment would leave can be looked at while life goes on, so that
+ * one life is enough for a cut at every step of it.
  */
 import {
   type Medium,
@@ -62,10 +63,17 @@ export interface Failure {
 export interface MemoryMedium extends Medium {
   readonly counts: { readonly [operation in MediumOperation]: number }
   readonly operations: number
+  readonly bytesRead: number
   /** Asked before each operation. */
   fail: (operation: Operation) => Failure | undefined
   /** The power fails at this operation: it is under way, and nothing comes after it. */
   cutAt: number
+  /** Told at each operation where `cutAt` would cut it: done if it changes something, not yet if it makes it durable. */
+  watch: (operation: Operation) => void
+  /** Whether a power cut now leaves anything open. */
+  readonly unsynced: boolean
+  /** What a power cut now would leave; this medium lives on. */
+  remains(outcome: Outcome, random: Random): Map<string, Uint8Array>
   /** What the next start finds. This medium is dead afterwards. */
   afterPowerCut(outcome: Outcome, random: Random): MemoryMedium
   /** The bytes as programs see them, to look at and to spoil. */
@@ -92,9 +100,12 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
     syncFolder: 0,
   }
   let operations = 0
+  let bytesRead = 0
   let dead = false
   for (const [name, bytes] of initial) {
-    const inode = { content: copied(bytes), durable: copied(bytes), pending: [] }
+    // Content is replaced and never edited: what programs see and what the disk has may be one array.
+    const content = copied(bytes)
+    const inode = { content, durable: content, pending: [] }
     names.set(name, inode)
     durableNames.set(name, inode)
   }
@@ -117,10 +128,14 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
     }
     if (operations === medium.cutAt) {
       dead = true
-      if (operation !== 'sync' && operation !== 'syncFolder') work()
+      if (!isBarrier(operation)) work()
       throw new MediumFault(operation, file, 'EIO')
     }
-    return work()
+    const at = { number: operations, operation, file }
+    if (isBarrier(operation)) medium.watch(at)
+    const done = work()
+    if (!isBarrier(operation)) medium.watch(at)
+    return done
   }
 
   const inodeOf = (operation: MediumOperation, name: string): Inode => {
@@ -168,10 +183,22 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
     get operations() {
       return operations
     },
+    get bytesRead() {
+      return bytesRead
+    },
     fail: () => undefined,
     cutAt: 0,
+    watch: () => {},
+    get unsynced() {
+      return nameChanges.length > 0 || [...names.values()].some(({ pending }) => pending.length > 0)
+    },
     list: () => step('list', '.', () => [...names.keys()]),
-    read: (name) => step('read', name, () => copied(inodeOf('read', name).content)),
+    read: (name) =>
+      step('read', name, () => {
+        const { content } = inodeOf('read', name)
+        bytesRead += content.length
+        return copied(content)
+      }),
     open: (name) =>
       step('open', name, () => {
         let inode = names.get(name)
@@ -199,13 +226,16 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
       step('syncFolder', '.', () => {
         for (const change of nameChanges.splice(0)) renamed(durableNames, change)
       }),
-    afterPowerCut(outcome, random) {
-      dead = true
+    remains(outcome, random) {
       const survivors = new Map(durableNames)
       for (const change of chosenNames(outcome, nameChanges, random)) renamed(survivors, change)
       const disk = new Map<string, Uint8Array>()
-      for (const [name, inode] of survivors) disk.set(name, remains(outcome, inode, random))
-      return memoryMedium(disk)
+      for (const [name, inode] of survivors) disk.set(name, contentLeft(outcome, inode, random))
+      return disk
+    },
+    afterPowerCut(outcome, random) {
+      dead = true
+      return memoryMedium(medium.remains(outcome, random))
     },
     files: () => new Map([...names].map(([name, inode]) => [name, copied(inode.content)])),
     put(name, bytes) {
@@ -216,6 +246,8 @@ export function memoryMedium(initial: ReadonlyMap<string, Uint8Array> = new Map(
   }
   return medium
 }
+
+const isBarrier = (operation: MediumOperation): boolean => operation === 'sync' || operation === 'syncFolder'
 
 /** A Buffer's own slice is a view. */
 const copied = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
@@ -266,7 +298,7 @@ function chosenNames(outcome: Outcome, changes: readonly NameChange[], random: R
   }
 }
 
-function remains(outcome: Outcome, inode: Inode, random: Random): Uint8Array {
+function contentLeft(outcome: Outcome, inode: Inode, random: Random): Uint8Array {
   const { durable, pending } = inode
   switch (outcome) {
     case 'lost':

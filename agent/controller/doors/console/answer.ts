@@ -22,6 +22,22 @@ export function accepted(
   ]
 }
 
+/** What would be done, and how to have it done: for what can not be taken back. */
+export function shown({ accepted, dryRun }: Extract<Outcome, { kind: 'accepted' }>, again: string): readonly string[] {
+  if (!accepted.changed) return ['%OK nothing would change: it is so already']
+  const bays = new Map<number, string[]>()
+  for (const { kind, bay } of dryRun?.steps ?? []) bays.set(bay, [...(bays.get(bay) ?? []), kind])
+  const lines = [
+    ...accepted.diff,
+    ...[...bays].map(([bay, kinds]) => `bay ${bay}, then: ${[...new Set(kinds)].join(', ')}`),
+    ...(dryRun?.findings ?? []).flatMap(({ say, remedy }) => [say, `  do: ${remedy}`]),
+  ]
+  return [
+    ...lines.flatMap((line) => wrap(printable(line), columns, '  ')),
+    `%OK nothing was changed; to do it: ${again}`,
+  ]
+}
+
 const hint = (follow: string | undefined): readonly string[] =>
   follow === undefined ? [] : [`to see it done: ${follow}`]
 
@@ -52,6 +68,7 @@ export function answer({ outcome }: Reply, follow: string | undefined): readonly
     case 'events':
     case 'reasons':
     case 'looked-up':
+    case 'backup':
       // Answers to questions; a command gets none of these.
       return ['%OK']
   }

@@ -10,6 +10,7 @@ export type View =
   | { readonly view: 'profiles' }
   | { readonly view: 'profile'; readonly profile: ProfileId }
   | { readonly view: 'pools' }
+  | { readonly view: 'policies' }
   | { readonly view: 'health' }
   | { readonly view: 'todo' }
   | { readonly view: 'events' }
@@ -25,6 +26,20 @@ export type Asked =
       readonly command: WireCommand
       /** What a slip of the finger would cost; asked back unless `yes` was said. */
       readonly danger?: { readonly stops: Bay; readonly said: boolean }
+      /** What can not be taken back: shown first, and done only when `yes` was said. */
+      readonly shown?: { readonly said: boolean; readonly again: string }
+    }
+  /** What the chassis holds, as lines to keep. */
+  | { readonly is: 'backup' }
+  /** A line of a backup that is being pasted. */
+  | { readonly is: 'pasted'; readonly text: string }
+  /** From the backup that was pasted. */
+  | {
+      readonly is: 'restore'
+      readonly profiles: 'all' | readonly ProfileId[]
+      readonly force: boolean
+      readonly said: boolean
+      readonly again: string
     }
   | { readonly is: 'complaint'; readonly refusal: Refusal }
   /** An empty line. */

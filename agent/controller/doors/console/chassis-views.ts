@@ -1,4 +1,4 @@
-/** The chassis as a whole on the technician's screen: pools, health, what needs hands, what happened, what is stored. */
+/** The chassis as a whole on the technician's screen: pools, policies, health, what needs hands, what happened, what is stored. */
 import type { ChassisView, ControllerView, Event, PoolView } from '../../../core/views.ts'
 import type { Scene } from './scene.ts'
 import { dateTime, duration, printable, table, wrap } from './text.ts'
@@ -32,6 +32,27 @@ function rangeWords({ range }: PoolView['spec']): string {
     case 'preset':
       return `${range.preset} range ${range.index}`
   }
+}
+
+export function policies({ policies }: Scene): readonly string[] {
+  if (policies.length === 0) return ['no policies; a dead blade waits for somebody']
+  return policies.flatMap(({ policy, rescues }) => [
+    ...wrap(
+      [
+        `${policy.id}: ${policy.profiles?.join(', ') ?? 'every profile with affinity model'}`,
+        `after ${policy.afterSeconds} s`,
+        `to ${policy.spares ? `bay ${policy.spares.join(', ')}` : 'any free bay'}`,
+        `${policy.attempts} tries`,
+        policy.cut ? 'may cut the dead bay' : 'may not cut the dead bay',
+      ].join('; '),
+      79,
+      '  ',
+    ),
+    ...rescues.flatMap(({ profile, from, serial, bay, tried }) => {
+      const where = bay === from ? 'nowhere to go yet' : `moved to bay ${tried.join(', then ')}`
+      return wrap(`  ${profile}: blade ${printable(serial)} died in bay ${from}; ${where}`, 79, '    ')
+    }),
+  ])
 }
 
 export function health({ health, controllers, chassis }: Scene): readonly string[] {

@@ -9,8 +9,10 @@ import { canonical } from '../../../core/blade.ts'
 import { type Refusal, refuse } from '../../../core/reasons.ts'
 import { eventsListed } from '../../../core/reply.ts'
 import type { Event } from '../../../core/views.ts'
+import type { WireCommand } from '../../../wire/command.ts'
+import { Paste } from '../../store/backup-lines.ts'
 import type { Front } from '../front.ts'
-import { answer, refused } from './answer.ts'
+import { answer, refused, shown } from './answer.ts'
 import type { Asked } from './asked.ts'
 import { eventsShown } from './chassis-views.ts'
 import { type Line, LineEditor, mostCharacters } from './line-editor.ts'
@@ -48,6 +50,8 @@ export function openConsole(parts: ConsoleParts): OpenConsole {
   const prompt = promptOf(front.chassis, slot)
   const editor = new LineEditor()
   const end = echo ? '\r\n' : '\n'
+  /** A backup that is pasted, until it is whole and restored from. */
+  const paste = new Paste()
   let closed = false
   let drained = () => {}
   const close = () => {
@@ -76,7 +80,7 @@ export function openConsole(parts: ConsoleParts): OpenConsole {
       for (const byte of Buffer.from(chunk as Uint8Array | string)) {
         const heard = editor.take(byte)
         if (echo) await write(heard.echo)
-        if (heard.line) await say(await carryOut(heard.line, parts))
+        if (heard.line) await say(await carryOut(heard.line, parts, paste))
         if (closed) return
       }
     }
@@ -98,7 +102,7 @@ export function openConsole(parts: ConsoleParts): OpenConsole {
 const isStreamError = (error: unknown): boolean =>
   error instanceof Error && ('code' in error || 'disconnected' in error)
 
-async function carryOut(line: Line, parts: ConsoleParts): Promise<readonly string[]> {
+async function carryOut(line: Line, parts: ConsoleParts, paste: Paste): Promise<readonly string[]> {
   switch (line.is) {
     case 'abandoned':
       return []
@@ -107,12 +111,12 @@ async function carryOut(line: Line, parts: ConsoleParts): Promise<readonly strin
     case 'too-long':
       return refused(refuse('too-large', `more than ${mostCharacters} characters; nothing was done`))
     case 'line':
-      return obey(parseLine(line.text), parts)
+      return obey(parseLine(line.text), parts, paste)
   }
 }
 
-async function obey(asked: Asked, parts: ConsoleParts): Promise<readonly string[]> {
-  const { front, client, newRequestId } = parts
+async function obey(asked: Asked, parts: ConsoleParts, paste: Paste): Promise<readonly string[]> {
+  const { front } = parts
   switch (asked.is) {
     case 'nothing':
       return []
@@ -125,18 +129,66 @@ async function obey(asked: Asked, parts: ConsoleParts): Promise<readonly string[
     case 'command': {
       const slip = askedBack(asked, look(front))
       if (slip) return refused(slip)
-      const { command } = asked
-      const reply = await front.submit(command, {
-        who: { door: 'console', client },
-        request: newRequestId(),
-        content: front.digest(Buffer.from(canonical(command))),
-        dryRun: false,
-      })
-      const { outcome } = reply
-      const bay = outcome.kind === 'accepted' ? outcome.accepted.bay : undefined
-      return answer(reply, follow(command, bay))
+      return carry(asked.command, asked.shown, parts)
+    }
+    case 'backup': {
+      const { outcome } = await front.backup(undefined, parts.client)
+      if (outcome.kind === 'refused') return refused(outcome.refusal)
+      return [...(outcome.kind === 'backup' ? outcome.text.trimEnd().split('\n') : []), '%OK']
+    }
+    case 'pasted':
+      return pasteLine(paste, asked.text)
+    case 'restore': {
+      const { profiles, force } = asked
+      if (!paste.isEnded || paste.wanted.length > 0) return refused(unfinished(paste))
+      return carry({ kind: 'restore', backup: paste.text, profiles, force }, asked, parts)
     }
   }
+}
+
+/** Brings it to the agent; what can not be taken back only after it was shown. */
+async function carry(
+  command: WireCommand,
+  first: { readonly said: boolean; readonly again: string } | undefined,
+  { front, client, newRequestId }: ConsoleParts,
+): Promise<readonly string[]> {
+  const dryRun = first !== undefined && !first.said
+  const reply = await front.submit(command, {
+    who: { door: 'console', client },
+    request: newRequestId(),
+    content: front.digest(Buffer.from(canonical(command))),
+    dryRun,
+  })
+  const { outcome } = reply
+  if (dryRun && outcome.kind === 'accepted') return shown(outcome, first.again)
+  const bay = outcome.kind === 'accepted' ? outcome.accepted.bay : undefined
+  return answer(reply, follow(command, bay))
+}
+
+/** Silent while all is well, so that a text can be pasted at once; the last line tells what is still wanted. */
+function pasteLine(paste: Paste, text: string): readonly string[] {
+  const before = paste.isEnded ? paste.wanted.length : undefined
+  if (!paste.take(text)) {
+    const say = `this line is damaged: '${text.slice(0, 13)}'; paste it again`
+    return refused(refuse('backup-damaged', say))
+  }
+  if (!paste.isEnded) return []
+  if (paste.wanted.length > 0) return before === paste.wanted.length ? [] : refused(unfinished(paste))
+  return ["%OK the backup is whole; 'restore' shows what it would change"]
+}
+
+function unfinished(paste: Paste): Refusal {
+  const { wanted, isEnded } = paste
+  if (wanted.length === 0 && !isEnded) {
+    return refuse(
+      'field-missing',
+      "there is no whole backup here; paste one, up to its last line, which has 'end' in it",
+    )
+  }
+  const some = wanted.slice(0, 12).join(', ')
+  const more = wanted.length > 12 ? ` and ${wanted.length - 12} more` : ''
+  const what = wanted.length === 1 ? `line ${some} is` : `lines ${some}${more} are`
+  return refuse('backup-damaged', `${what} missing or damaged; paste ${wanted.length === 1 ? 'it' : 'them'} again`)
 }
 
 /** A number mistyped would stop another server: what cuts power at once is asked back where something is on. */

@@ -11,6 +11,7 @@ import type {
   HealthView,
   Part,
   Phase,
+  PolicyView,
   PoolView,
   Presence,
   ProfileView,
@@ -20,6 +21,7 @@ export interface Scene {
   readonly bays: readonly BayView[]
   readonly profiles: readonly ProfileView[]
   readonly pools: readonly PoolView[]
+  readonly policies: readonly PolicyView[]
   readonly controllers: readonly ControllerView[]
   /** Absent: not read yet. */
   readonly health: HealthView | undefined
@@ -43,6 +45,7 @@ export function sceneOf(
     bays: [...all('bay')].sort((a, b) => a.bay - b.bay),
     profiles: [...all('profile')].sort((a, b) => byName(a.profile.id, b.profile.id)),
     pools: [...all('pool')].sort((a, b) => byName(a.spec.id, b.spec.id)),
+    policies: [...all('policy')].sort((a, b) => byName(a.policy.id, b.policy.id)),
     controllers: all('controller'),
     health: all('health')[0],
     chassis: all('chassis')[0],

@@ -27,6 +27,8 @@ export function draw(view: View, scene: Scene): Drawn {
     }
     case 'pools':
       return { lines: ofChassis.pools(scene) }
+    case 'policies':
+      return { lines: ofChassis.policies(scene) }
     case 'health':
       return { lines: ofChassis.health(scene) }
     case 'todo':

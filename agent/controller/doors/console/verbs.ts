@@ -3,10 +3,11 @@
  * `parseLine` is pure; what is allowed is not judged here but where every command is judged.
  */
 import type { ProfileId } from '../../../core/addresses.ts'
-import type { OverrideTarget } from '../../../core/blade.ts'
+import type { Bay, OverrideTarget } from '../../../core/blade.ts'
 import type { Stop, Target, When } from '../../../core/command.ts'
 import { refuse } from '../../../core/reasons.ts'
 import type { WireCommand } from '../../../wire/command.ts'
+import { isOfBackup } from '../../store/backup-lines.ts'
 import type { Asked, View } from './asked.ts'
 import { list, Words } from './words.ts'
 
@@ -25,7 +26,7 @@ export interface Verb {
 const view = (view: View): Asked => ({ is: 'view', view })
 const command = (command: WireCommand): Asked => ({ is: 'command', command })
 
-const nouns = ['bays', 'bay', 'profiles', 'profile', 'pools', 'health', 'todo', 'events', 'store'] as const
+const nouns = ['bays', 'bay', 'profiles', 'profile', 'pools', 'policies', 'health', 'todo', 'events', 'store'] as const
 const bootWords: Readonly<Record<'pxe' | 'http' | 'san' | 'local' | 'setup', OverrideTarget>> = {
   pxe: 'pxe',
   http: 'http',
@@ -48,6 +49,7 @@ export const verbs: readonly Verb[] = [
       'show profiles',
       'show profile web-01',
       'show pools',
+      'show policies',
       'show health',
       'show todo',
       'show events',
@@ -68,6 +70,7 @@ export const verbs: readonly Verb[] = [
         case 'bays':
         case 'profiles':
         case 'pools':
+        case 'policies':
         case 'health':
         case 'todo':
         case 'events':
@@ -192,6 +195,14 @@ export const verbs: readonly Verb[] = [
     },
   },
   {
+    verb: 'changeover',
+    usage: ['changeover [force]'],
+    says: 'the other controller leads from now on; no blade is touched',
+    more: ['force        though it lacks something; on a standby: take over here'],
+    example: 'changeover',
+    parse: (words) => command({ kind: 'changeover', force: words.maybe('force') }),
+  },
+  {
     verb: 'resync',
     usage: ['resync [bay 3]'],
     says: 'look again, and try again what had failed',
@@ -199,6 +210,92 @@ export const verbs: readonly Verb[] = [
     example: 'resync bay 3',
     parse: (words) =>
       words.next === undefined ? command({ kind: 'resync' }) : command({ kind: 'resync', bay: words.bay() }),
+  },
+  {
+    verb: 'set',
+    usage: [
+      'set policy spare after 300 [spares 7,8] [tries 3] [cut]',
+      'set policy spare after 300 profiles web-01,db-01',
+    ],
+    says: "leave a policy: a dead blade's profile moves to a spare by itself",
+    more: [
+      'after 300    so many seconds dead, without a break',
+      'profiles     which; without it every one with affinity model',
+      'spares       where to, the best first; without it any free bay',
+      'tries 3      so many spares for one death; without it 3',
+      'cut          a dead bay may be cut, where its BMC does not answer',
+    ],
+    example: 'set policy spare after 300 spares 7,8 cut',
+    parse: (words) => {
+      const id = words.id<'Policy'>('policy')
+      words.keyword(['after'], "'after' and how many seconds")
+      const afterSeconds = words.amount('seconds')
+      const how = {
+        profiles: undefined as readonly ProfileId[] | undefined,
+        spares: undefined as readonly Bay[] | undefined,
+        attempts: 3,
+        cut: false,
+      }
+      words.options(['profiles', 'spares', 'tries', 'cut'], (option) => {
+        if (option === 'profiles') how.profiles = words.names<'Profile'>('profiles')
+        if (option === 'spares') how.spares = words.bays()
+        if (option === 'tries') how.attempts = words.amount('how many')
+        if (option === 'cut') how.cut = true
+      })
+      const { profiles, spares, attempts, cut } = how
+      const policy = { id, ...(profiles && { profiles }), ...(spares && { spares }), afterSeconds, cut, attempts }
+      return command({ kind: 'define-policy', policy })
+    },
+  },
+  {
+    verb: 'remove',
+    usage: ['remove policy spare'],
+    says: 'take a policy away; what it moved stays where it is',
+    more: [],
+    example: 'remove policy spare',
+    parse: (words) => command({ kind: 'remove-policy', policy: words.id<'Policy'>('policy') }),
+  },
+  {
+    verb: 'backup',
+    usage: ['backup'],
+    says: 'print what this chassis holds, as lines to keep',
+    more: ['secrets stay out; chassisctl backup takes them along under a passphrase'],
+    example: 'backup',
+    parse: () => ({ is: 'backup' }),
+  },
+  {
+    verb: 'restore',
+    usage: ['restore [yes]', 'restore profile web-01 [force] [yes]'],
+    says: 'go on from a backup that was pasted here before',
+    more: [
+      'without yes  show what it would change, and change nothing',
+      'profile      only this one, in no bay; all of it is for a blank controller',
+      'force        also one of another chassis, or of another life of this one',
+    ],
+    example: 'restore profile web-01',
+    parse: (words) => {
+      const profile = words.maybe('profile') ? words.name<'Profile'>('profile') : undefined
+      const how = { force: false, said: false }
+      words.options(['force', 'yes'], (option) => {
+        if (option === 'force') how.force = true
+        if (option === 'yes') how.said = true
+      })
+      const again = ['restore', ...(profile ? ['profile', profile] : []), ...(how.force ? ['force'] : []), 'yes']
+      return { is: 'restore', profiles: profile ? [profile] : 'all', ...how, again: again.join(' ') }
+    },
+  },
+  {
+    verb: 'factory',
+    usage: ['factory reset CH0001 [yes]'],
+    says: 'forget everything; the chassis begins another life',
+    more: ['CH0001       the serial of this chassis, as version tells it', 'yes          do it; without it, only show'],
+    example: 'factory reset CH0001',
+    parse: (words) => {
+      words.keyword(['reset'], "'reset' and the serial of this chassis")
+      const { text: serial, said } = words.phrase('the serial of this chassis', 'yes')
+      const again = `factory reset ${serial} yes`
+      return { is: 'command', command: { kind: 'factory-reset', serial }, shown: { said, again } }
+    },
   },
   {
     verb: 'help',
@@ -241,6 +338,7 @@ function leaving(words: Words): { readonly when: When; readonly stop: Stop } {
 export function parseLine(line: string): Asked {
   const words = new Words(line)
   if (words.isEmpty) return { is: 'nothing' }
+  if (isOfBackup(line)) return { is: 'pasted', text: line }
   words.usage = "say 'help'"
   const verb = pick(words)
   if (verb === undefined) return complaint(words)
@@ -265,6 +363,7 @@ function complaint(words: Words): Asked {
 export function follow(wanted: WireCommand, bay: number | undefined): string | undefined {
   const at = bay ?? ('bay' in wanted ? wanted.bay : undefined)
   if (at !== undefined) return `show bay ${at}`
+  if (wanted.kind === 'define-policy' || wanted.kind === 'remove-policy') return 'show policies'
   const profile: ProfileId | undefined =
     'profile' in wanted && typeof wanted.profile === 'string' ? wanted.profile : undefined
   return profile === undefined ? 'show todo' : `show profile ${profile}`

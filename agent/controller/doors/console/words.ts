@@ -93,6 +93,39 @@ export class Words {
     return Number(word)
   }
 
+  /** A whole number that is no bay. */
+  amount(what: string): number {
+    const word = this.#take()
+    if (word === undefined) this.complain('field-missing', `say ${what}; ${this.usage}`)
+    else if (!/^[1-9]\d{0,6}$/.test(word))
+      this.complain('field-invalid', `'${short(word)}' is not ${what}; ${this.usage}`)
+    return Number(word)
+  }
+
+  /** `7,8`: bays by their numbers, with commas and no blanks. */
+  bays(): readonly Bay[] {
+    return this.#listed('bays').map((each) => {
+      if (!/^[1-9]\d{0,2}$/.test(each))
+        this.complain('field-invalid', `'${short(each)}' is no bay number; ${this.usage}`)
+      return Number(each)
+    })
+  }
+
+  /** `web-01,db-01` */
+  names<Kind extends string>(noun: string): readonly Id<Kind>[] {
+    return this.#listed(noun).map((each) => {
+      const id = parseId<Kind>(each)
+      if (id === undefined) this.complain('field-invalid', `'${short(each)}' is no name; names have a-z, 0-9 and -`)
+      return id ?? ('' as Id<Kind>)
+    })
+  }
+
+  #listed(what: string): readonly string[] {
+    const word = this.#take()
+    if (word === undefined) this.complain('field-missing', `say which ${what}, with commas; ${this.usage}`)
+    return word?.split(',') ?? []
+  }
+
   /** What follows, in any order and each at most once, by unique beginnings. */
   options<const Option extends string>(names: readonly [Option, ...Option[]], take: (option: Option) => void): void {
     const seen = new Set<Option>()
@@ -103,6 +136,15 @@ export class Words {
       seen.add(option)
       take(option)
     }
+  }
+
+  /** Everything that follows, but for this last word; whether that stood there. */
+  phrase(what: string, last: string): { readonly text: string; readonly said: boolean } {
+    const all: string[] = []
+    for (let word = this.#take(); word !== undefined; word = this.#take()) all.push(word)
+    const said = all.length > 1 && all.at(-1) === last
+    if (all.length === 0) this.complain('field-missing', `say ${what}; ${this.usage}`)
+    return { text: (said ? all.slice(0, -1) : all).join(' '), said }
   }
 
   /** Nothing may be left: a word that is not understood may have been a condition. */

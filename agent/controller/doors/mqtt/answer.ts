@@ -40,6 +40,7 @@ export async function answer(front: Front, { client, payload, retained, shortene
     return refused(front, request.request, refuse('wrong-chassis', say, [{ field: 'chassis', say: 'not this one' }]))
   }
   const { body } = request
+  if (body.kind === 'backup') return { ...(await front.backup(body.passphrase, client)), request: request.request }
   if (body.kind !== 'invalid' && isQuery(body)) return { ...front.ask(body, client), request: request.request }
   return front.submit(body, { who: { door: 'mqtt', client }, ...envelopeOf(request) })
 }

@@ -5,16 +5,28 @@
 import { randomUUID } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import { expect } from 'vitest'
+import { openBackups } from '../../../../agent/controller/backups.ts'
 import { openConsole } from '../../../../agent/controller/doors/console/console.ts'
 import type { Front } from '../../../../agent/controller/doors/front.ts'
 import type { Serial } from '../../../../agent/core/addresses.ts'
 import type { Bay } from '../../../../agent/core/blade.ts'
 import type { Command, Envelope } from '../../../../agent/core/command.ts'
+import { foresee } from '../../../../agent/core/foresee.ts'
 import { plan } from '../../../../agent/core/plan.ts'
+import { evolve } from '../../../../agent/core/record.ts'
 import type { PartState } from '../../../../agent/core/reply.ts'
-import { type Reporting, reportBay, reportChassis, reportPool, reportProfile } from '../../../../agent/core/report.ts'
+import {
+  type Reporting,
+  reportBay,
+  reportChassis,
+  reportPolicy,
+  reportPool,
+  reportProfile,
+} from '../../../../agent/core/report.ts'
 import { type Event, type Part, partName } from '../../../../agent/core/views.ts'
 import { id, Lab, pools, sanProfile } from '../../../core/lab.ts'
+
+const chassisSerial = 'CH0001' as Serial
 
 export class LabFront extends Lab implements Front {
   readonly chassis = id<'Chassis'>('demo')
@@ -35,12 +47,32 @@ export class LabFront extends Lab implements Front {
     return this
   }
 
-  submit: Front['submit'] = async (command, envelope) => {
-    if (command.kind === 'invalid' || command.kind === 'set-secret') return expect.unreachable(command.kind)
-    this.submitted.push({ command, envelope })
-    const decision = this.decide(command, envelope)
+  #backups = openBackups({
+    agent: { now: () => ({ state: this.state, observed: this.observed, plans: {}, chassisSerial }) },
+    showing: { parts: () => this.parts() },
+    sealer: undefined,
+  })
+
+  backup: Front['backup'] = async (passphrase, client) => {
+    const { epoch, revision, incarnation, term } = this.state
+    const outcome = await this.#backups.write(passphrase, client)
+    return { request: '', epoch, revision, incarnation, term, replayed: false, outcome }
+  }
+
+  submit: Front['submit'] = async (sent, envelope) => {
     const { epoch, revision, incarnation, term } = this.state
     const head = { request: envelope.request, epoch, revision, incarnation, term, replayed: false }
+    if (sent.kind === 'invalid' || sent.kind === 'set-secret') return expect.unreachable(sent.kind)
+    const read = sent.kind === 'restore' ? await this.#backups.read(sent) : undefined
+    if (read?.is === 'refused') return { ...head, outcome: { kind: 'refused', refusal: read.refusal } }
+    const command =
+      sent.kind === 'factory-reset'
+        ? { ...sent, here: chassisSerial, incarnation: 'f'.repeat(32) }
+        : sent.kind === 'restore'
+          ? (read ?? expect.unreachable()).command
+          : sent
+    this.submitted.push({ command, envelope })
+    const decision = this.decide(command, envelope)
     switch (decision.is) {
       case 'refused': {
         const [refusal, ...others] = decision.refusals
@@ -53,6 +85,12 @@ export class LabFront extends Lab implements Front {
           outcome: { kind: 'accepted', accepted: decision.answer.accepted, copies: ['flash'], singleCopy: false },
         }
       case 'accepted': {
+        const { accepted } = decision.record
+        if (envelope.dryRun) {
+          const { steps, findings } = foresee(evolve(this.state, decision.record), this.observed, this.hardware)
+          const dryRun = { steps, findings: findings.map(({ finding }) => finding) }
+          return { ...head, outcome: { kind: 'accepted', accepted, copies: [], singleCopy: false, dryRun } }
+        }
         this.do(command)
         const copies =
           command.kind === 'power' || command.kind === 'locate' ? (['flash'] as const) : (['flash', 'eeprom'] as const)
@@ -91,6 +129,10 @@ export class LabFront extends Lab implements Front {
         const view = reportPool(reporting, id)
         return view ? [{ part: 'pool', view }] : []
       }),
+      ...Object.keys(state.policies ?? {}).flatMap((id): Part[] => {
+        const view = reportPolicy(reporting, id)
+        return view ? [{ part: 'policy', view }] : []
+      }),
       {
         part: 'controller',
         view: {
@@ -112,7 +154,7 @@ export class LabFront extends Lab implements Front {
             notes: [],
             copies: ['flash', 'eeprom'],
             index: 12,
-            digest: 'ab',
+            digest: 'ab'.repeat(16),
             bytesWritten: 4096,
             syncs: 9,
             eepromPagesWritten: 3,
@@ -134,7 +176,7 @@ export class LabFront extends Lab implements Front {
       },
     ]
     const names = Object.fromEntries(parts.map((part) => [partName(part), 1]))
-    const chassis = { part: 'chassis', view: reportChassis(reporting, 'CH0001' as Serial, names) } as const
+    const chassis = { part: 'chassis', view: reportChassis(reporting, chassisSerial, names) } as const
     return [...parts, chassis].map(
       (part): PartState => ({ revision: state.revision, version: 1, incarnation: state.incarnation, term: 1, part }),
     )

@@ -15,10 +15,14 @@ describe('a technician at the console', () => {
     async (_, example) => {
       expect(parseLine(example)).not.toMatchObject({ is: 'complaint' })
       const front = new LabFront()
-      if (!example.startsWith('assign')) front.running()
+      if (!/^(assign|factory)/.test(example)) front.running()
       if (example.startsWith('move'))
         front.do({ kind: 'assign', profile: 'db-01' as never, to: { bay: 2 }, when: 'now', preprovision: false })
       const seat = await seated(front)
+      if (example.startsWith('restore')) {
+        const { outcome } = await front.backup()
+        for (const line of outcome.kind === 'backup' ? outcome.text.trimEnd().split('\n') : []) await seat.type(line)
+      }
       const lines = await seat.type(example)
       expect(lines.at(-1)).toMatch(/^%OK/)
       seat.console.close()
@@ -70,6 +74,18 @@ describe('a technician at the console', () => {
     ['reseat bay 3', { kind: 'reseat', bay: 3 }],
     ['resync', { kind: 'resync' }],
     ['resync bay 3', { kind: 'resync', bay: 3 }],
+    [
+      'set policy spare after 300 spares 8,7 cut',
+      { kind: 'define-policy', policy: { id: 'spare', spares: [8, 7], afterSeconds: 300, cut: true, attempts: 3 } },
+    ],
+    [
+      'set policy spare after 60 profiles web-01,db-01 tries 2',
+      {
+        kind: 'define-policy',
+        policy: { id: 'spare', profiles: ['web-01', 'db-01'], afterSeconds: 60, cut: false, attempts: 2 },
+      },
+    ],
+    ['remove policy spare', { kind: 'remove-policy', policy: 'spare' }],
     ['PO BA 3 ON', { kind: 'power', bay: 3, want: 'on', stop: 'graceful' }],
   ])('says the same command as a manager with: %s', (line, command) => {
     expect(parseLine(line)).toMatchObject({ is: 'command', command })
@@ -86,6 +102,10 @@ describe('a technician at the console', () => {
     ['assign profile web-01 to bay 3 power on power off', 'FIELD_INVALID'],
     ['assign profile ../etc to bay 3', 'FIELD_INVALID'],
     ['move profile db-01 bay 4', 'FIELD_INVALID'],
+    ['set policy spare after soon', 'FIELD_INVALID'],
+    ['set policy spare after 300 spares 7,', 'FIELD_INVALID'],
+    ['set policy spare after 300 profiles', 'FIELD_MISSING'],
+    ['set policy spare after 300 spares 99', 'NO_SUCH_BAY'],
     ['show bay 17', 'NO_SUCH_BAY'],
     ['show profile nobody', 'NO_SUCH_PROFILE'],
     ['assign profile nobody to bay 1', 'NO_SUCH_PROFILE'],

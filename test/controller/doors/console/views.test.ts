@@ -11,7 +11,9 @@ import { LabFront, seated } from './front.ts'
 const longest = 'a-profile-with-the-longest-name-there-can-be'.padEnd(48, 'x')
 
 const looks = [
-  ...['bays', 'profiles', 'profile web-01', 'pools', 'health', 'todo', 'events', 'store'].map((noun) => `show ${noun}`),
+  ...['bays', 'profiles', 'profile web-01', 'pools', 'policies', 'health', 'todo', 'events', 'store'].map(
+    (noun) => `show ${noun}`,
+  ),
   ...['1', '3', '3 all', '4', '9'].map((bay) => `show bay ${bay}`),
   ...['3', '9'].map((bay) => `why bay ${bay}`),
   'help',
@@ -28,6 +30,17 @@ function busy(): LabFront {
   front.do({ kind: 'assign', profile: id(longest), to: { bay: 10 }, ...there })
   front.do({ kind: 'override-boot', bay: 3, override: { target: 'pxe', lasts: 'once' } })
   front.do({ kind: 'locate', bay: 4, lit: true })
+  const left = {
+    profiles: [id(longest)],
+    spares: [14, 13, 12, 11],
+    afterSeconds: 86_400,
+    cut: true,
+    attempts: 16,
+  } as const
+  front.do({
+    kind: 'define-policy',
+    policy: { id: id('a-policy-with-the-longest-name-there-can-be'.slice(0, 41)), ...left },
+  })
   front.events = Array.from(
     { length: 1_200 },
     (_, i): Event => ({

@@ -7,7 +7,7 @@ import type { Front } from '../../../../agent/controller/doors/front.ts'
 import type { ChassisId } from '../../../../agent/core/addresses.ts'
 import { parseId } from '../../../../agent/core/addresses.ts'
 import type { Envelope } from '../../../../agent/core/command.ts'
-import type { Outcome, PartState, Query, Reply } from '../../../../agent/core/reply.ts'
+import type { Outcome, PartState, Question, Reply } from '../../../../agent/core/reply.ts'
 import { type Event, type Part, partName } from '../../../../agent/core/views.ts'
 import { capabilities } from '../../../../agent/wire/command.ts'
 import { reasonRows } from '../../../../agent/wire/response.ts'
@@ -88,7 +88,8 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
       if (waits?.where === 'before-answer') await waits.open
       return reply(request, accepted(memory.effects.length))
     },
-    ask(query: Query) {
+    backup: async () => reply('', { kind: 'backup', text: 'midplane backup 1\n' }),
+    ask(query: Question) {
       switch (query.kind) {
         case 'read-state':
           return reply('', { kind: 'state', parts: [...shown.values()] })

@@ -1,0 +1,474 @@
+/**
+ * A controller of a chassis that has room for two: by turns standby and owner. The owner line decides (W11, W12). As
+ * standby it keeps a copy and touches nothing; as owner it serves, feeds the other one, and steps down the moment that
+ * the line is not its own. Nothing of one role lives on in the other: each begins by reading flash and EEPROM anew.
+ */
+import type { ChassisId } from '../../core/addresses.ts'
+import type { State } from '../../core/state.ts'
+import type { ControllerView } from '../../core/views.ts'
+import { type Clock, within } from '../clock.ts'
+import { type ControllerSlot, Fault, type LineReading, type OwnerLine, type Owns } from '../hardware/driver.ts'
+import { ownedBy } from '../hardware/owner.ts'
+import type { Peers, Pipe } from '../hardware/peers.ts'
+import { type ChassisKeys, chassisKeys } from '../store/chassis-keys.ts'
+import type { Eeprom } from '../store/eeprom.ts'
+import { EepromFault } from '../store/eeprom-device.ts'
+import type { Medium } from '../store/medium.ts'
+import type { Others } from '../store/store.ts'
+import { type Patience, takesIn, usualPatience } from './election.ts'
+import { Feed, type OwnersLink, type Source, type Standing } from './feed.ts'
+import { type FromOwner, type FromStandby, type Link, openLink } from './link.ts'
+import { formats, openReplica, type Replica } from './replica.ts'
+
+/** What the owner runs, until it is stopped. */
+export interface Serving {
+  readonly memory: Source & {
+    readonly chassisKey: Uint8Array | undefined
+    /** Why nothing can be stored, where that is so. */
+    readOnly(): string | undefined
+  }
+  /** Resolves when nothing of it touches anything any more. */
+  stop(): Promise<void>
+}
+
+export interface LeadParts {
+  /** Written only while the line is ours. */
+  readonly eeprom: Eeprom | string
+  readonly others: Others<State>
+  /** Asked by drivers right before each change (W12). */
+  readonly owns: Owns
+}
+
+/** What a standby shows and takes. */
+export interface StandbyParts {
+  readonly status: () => PairStatus
+  /** The copy that it keeps. */
+  readonly state: () => State
+}
+
+export interface PairStatus {
+  readonly slot: ControllerSlot
+  readonly role: 'owner' | 'standby'
+  readonly line: LineReading | 'unknown'
+  /** How the other controller stands; of a standby, how it stands itself. */
+  readonly standing: Standing
+  readonly members: readonly string[]
+  readonly self: string | undefined
+  /** What the other controller tells of itself, where it does. */
+  readonly other: ControllerView | undefined
+}
+
+export interface PairParts {
+  readonly slot: ControllerSlot
+  readonly serial?: string
+  readonly chassis: ChassisId
+  readonly board: string
+  readonly version: string
+  readonly clock: Clock
+  readonly line: OwnerLine
+  readonly peers: Peers
+  readonly medium: Medium
+  /** Reads the chassis EEPROM anew, or tells why it can not be read. */
+  openEeprom(): Promise<Eeprom | string>
+  readonly adopt?: ChassisId
+  readonly random: (bytes: number) => Uint8Array
+  lead(parts: LeadParts): Promise<Serving>
+  /** Called when this controller becomes standby; what it returns is stopped before it leads. */
+  standBy(parts: StandbyParts): { stop(): Promise<void> }
+  /** What this controller tells of itself to the owner. */
+  view(): ControllerView
+  /** Last number of the event ring; and the owner's, to go on above it. */
+  readonly events: { last(): number; passOver(number: number): void }
+  readonly changed: () => void
+  readonly log: (line: string) => void
+  readonly patience?: Partial<Patience>
+  readonly pace?: Partial<PairPace>
+  /** State formats that this version stores. */
+  readonly formats?: readonly number[]
+}
+
+/** Milliseconds. */
+export interface PairPace {
+  readonly beat: number
+  /** Between two looks at the line, which also tells by itself when it changed. */
+  readonly look: number
+  /** Longest that the backplane may take. */
+  readonly ask: number
+  /** Between two attempts to reach the owner. */
+  readonly dial: number
+  /** How long a member may take to store something. */
+  readonly store: number
+  readonly retry: number
+  /** Between two views sent to the owner. */
+  readonly view: number
+}
+const usualPace: PairPace = {
+  beat: 500,
+  look: 500,
+  ask: 1_000,
+  dial: 500,
+  store: 3_000,
+  retry: 5_000,
+  view: 5_000,
+}
+
+export interface Pair {
+  status(): PairStatus
+  /**
+   * Of the owner: gives the line to the standby, which must be a member unless forced. Of a standby: takes it, by force
+   * only. Tells why not.
+   */
+  changeover(force: boolean): string | undefined
+  stop(): Promise<void>
+}
+
+export function startPair(parts: PairParts): Pair {
+  const { slot, clock, line, peers, log } = parts
+  const pace: PairPace = { ...usualPace, ...parts.pace }
+  const patience: Patience = { ...usualPatience, ...parts.patience }
+  const canStore = parts.formats ?? formats
+  const format = Math.max(...canStore)
+  const other: ControllerSlot = slot === 'A' ? 'B' : 'A'
+  const halt = new AbortController()
+
+  let role: PairStatus['role'] = 'standby'
+  let reading: LineReading | 'unknown' = 'unknown'
+  let readingSince = clock.uptimeMs()
+  let yieldUntil = 0
+  /** It could not lead, and gave the line to the other one; from then on it shows what is wrong. */
+  let declined = false
+  let members: readonly string[] = []
+  let self: string | undefined
+  let feed: Feed | undefined
+  let replica: Replica | undefined
+  let standing: Standing = { is: 'absent' }
+  let keys: ChassisKeys | undefined
+  /** Set by a command; what waits looks at it. */
+  let wanted: 'give' | 'take' | undefined
+  let rouse: () => void = () => {}
+
+  const ask = <Value>(work: (signal: AbortSignal) => Promise<Value>) => within(clock, pace.ask, halt.signal, work)
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      if (halt.signal.aborted) return resolve()
+      const cancel = clock.after(ms, resolve)
+      rouse = () => {
+        cancel()
+        resolve()
+      }
+    })
+
+  async function look(): Promise<LineReading | 'unknown'> {
+    let now: LineReading | 'unknown'
+    try {
+      now = await ask((signal) => line.read(signal))
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      now = 'unknown'
+    }
+    if (JSON.stringify(now) !== JSON.stringify(reading)) {
+      reading = now
+      readingSince = clock.uptimeMs()
+      parts.changed()
+    }
+    return now
+  }
+
+  /** Whoever stops telling that it is alive is replaced; so this goes on whatever else hangs. */
+  function beat(): void {
+    if (halt.signal.aborted) return
+    ask((signal) => line.beat(signal)).catch((error: unknown) => {
+      if (!(error instanceof Fault)) throw error
+    })
+    clock.after(pace.beat, beat)
+  }
+
+  async function isOurs(): Promise<boolean> {
+    const now = await look()
+    return now !== 'unknown' && now.owner === slot
+  }
+
+  /** The EEPROM is the owner's to write (W11): asked right before each transaction. */
+  function guarded(eeprom: Eeprom): Eeprom {
+    const owns = async () => {
+      if (!(await isOurs())) throw new EepromFault('the other controller owns the backplane')
+    }
+    return {
+      get reading() {
+        return eeprom.reading
+      },
+      get wear() {
+        return eeprom.wear
+      },
+      read: () => eeprom.read(),
+      room: (next) => eeprom.room(next),
+      write: async (next) => {
+        await owns()
+        return eeprom.write(next)
+      },
+      erase: async () => {
+        await owns()
+        return eeprom.erase()
+      },
+    }
+  }
+
+  /** As they were read last: an EEPROM that does not answer takes no member off (I7). */
+  async function readKeys(): Promise<ChassisKeys | undefined> {
+    const eeprom = await parts.openEeprom()
+    const found = typeof eeprom === 'object' ? chassisKeys(eeprom.reading) : 'none'
+    if (typeof found === 'object') {
+      keys = found
+      members = found.members
+    }
+    return keys
+  }
+
+  function linked<Out extends FromOwner | FromStandby, In extends FromOwner | FromStandby>(
+    pipe: Pipe,
+    side: 'dialled' | 'listened',
+    key: Uint8Array,
+  ): Link<Out, In> {
+    return openLink<Out, In>({
+      pipe,
+      side,
+      chassis: parts.chassis,
+      key,
+      nonce: Buffer.from(parts.random(16)).toString('hex'),
+    })
+  }
+
+  // As standby.
+
+  /** Resolves when the line is to be taken. */
+  async function standBy(): Promise<void> {
+    role = 'standby'
+    standing = { is: 'absent' }
+    replica = await openReplica({ ...parts, formats: canStore })
+    const shown = parts.standBy({ status, state: () => (replica as Replica).state })
+    const following = new AbortController()
+    const followed = follow(replica, following.signal)
+    parts.changed()
+    try {
+      while (!halt.signal.aborted) {
+        const now = await look()
+        if (wanted === 'take' && now !== 'unknown') return
+        const ms = now === 'unknown' ? undefined : waitFor(now)
+        if (ms === 0) return
+        await pause(Math.min(pace.look, ms ?? pace.look))
+      }
+    } finally {
+      wanted = undefined
+      following.abort()
+      await followed
+      await shown.stop()
+      await replica.close()
+      replica = undefined
+    }
+  }
+
+  function waitFor(now: LineReading): number | undefined {
+    const forMs = clock.uptimeMs() - readingSince
+    const member = self !== undefined && members.includes(self)
+    return takesIn({ slot, line: now, forMs, yields: clock.uptimeMs() < yieldUntil, member }, patience)
+  }
+
+  /** Keeps a link to the owner, as long as there is one. */
+  async function follow(copy: Replica, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !halt.signal.aborted) {
+      try {
+        const known = await readKeys()
+        const hello = known && (await copy.hello(known.incarnation))
+        self = copy.self
+        if (known && hello && reading !== 'unknown' && reading.owner === other) {
+          await followOnce(copy, Buffer.from(known.key, 'hex'), await peers.dial(), signal)
+        } else if (copy.why !== undefined) standing = { is: 'refused', why: copy.why }
+      } catch (error) {
+        // Nobody answers there: the owner is gone, or not yet up.
+        if (!(error instanceof Error)) throw error
+      }
+      if (!signal.aborted) await new Promise<void>((resolve) => void clock.after(pace.dial, resolve))
+    }
+  }
+
+  async function followOnce(copy: Replica, key: Uint8Array, pipe: Pipe, signal: AbortSignal): Promise<void> {
+    const link = linked<FromStandby, FromOwner>(pipe, 'dialled', key)
+    const hello = await copy.hello(copy.state.incarnation)
+    if (!hello) return link.end()
+    let over = false
+    const tell = () => {
+      if (over) return
+      link.send({ is: 'view', view: parts.view() })
+      void readKeys()
+      clock.after(pace.view, tell)
+    }
+    await new Promise<void>((resolve) => {
+      const stop = () => link.end()
+      signal.addEventListener('abort', stop, { once: true })
+      link.onEnd((why) => {
+        over = true
+        signal.removeEventListener('abort', stop)
+        standing = { is: 'absent' }
+        if (why !== undefined) log(`the link to the other controller ended: ${why}`)
+        parts.changed()
+        resolve()
+      })
+      link.onMessage((message) => {
+        if (message.is === 'ping') return parts.events.passOver(message.events)
+        standing = { is: 'catching-up' }
+        void copy.receive(message).then((answer) => {
+          if (answer.is === 'stored') standing = { is: 'member' }
+          if (!over) link.send(answer)
+          parts.changed()
+        })
+      })
+      if (signal.aborted) return link.end()
+      link.send(hello)
+      tell()
+    })
+  }
+
+  // As owner.
+
+  /** Resolves when this controller does not lead any more. */
+  async function lead(): Promise<void> {
+    await ask((signal) => line.take(signal))
+    if (!(await isOurs())) return
+    role = 'owner'
+    const mine = new Feed({
+      clock,
+      version: parts.version,
+      format,
+      patienceMs: pace.store,
+      retryMs: pace.retry,
+      events: () => parts.events.last(),
+      changed: parts.changed,
+      log,
+    })
+    feed = mine
+    const opened = await parts.openEeprom()
+    const eeprom = typeof opened === 'object' ? guarded(opened) : opened
+    const serving = await parts.lead({ eeprom, others: mine, owns: ownedBy(slot, line) })
+    const { memory } = serving
+    self = memory.self
+    log(
+      `controller ${slot} owns the chassis${memory.readOnly() === undefined ? '' : `, and holds: ${memory.readOnly()}`}`,
+    )
+    // What holds is believed by nobody: it is shown, and neither fed to another nor written anywhere.
+    if (memory.readOnly() === undefined) {
+      mine.begin(memory)
+      peers.listen((pipe) => welcome(pipe, memory, mine))
+    }
+    parts.changed()
+    let why = 'this controller is stopped'
+    try {
+      while (!halt.signal.aborted) {
+        const now = await look()
+        members = memory.members()
+        if (now !== 'unknown' && now.owner !== slot) {
+          why = `controller ${now.owner === 'none' ? other : now.owner} owns the chassis`
+          return
+        }
+        const othersTurn = now !== 'unknown' && now.controllers[other] === 'alive'
+        if (!othersTurn || memory.readOnly() === undefined) declined = false
+        // What this controller may not go on from, the other one may (W11). Once: then somebody must show what is wrong.
+        else if (mine.stuck === undefined && (!declined || mine.standing.is === 'member')) {
+          declined = true
+          why = 'it can not go on from what it has'
+          return
+        }
+        if (wanted === 'give') {
+          why = 'a changeover was asked for'
+          return
+        }
+        await pause(pace.look)
+      }
+    } finally {
+      wanted = undefined
+      yieldUntil = clock.uptimeMs() + patience.yieldMs
+      peers.listen((pipe) => pipe.end())
+      log(`controller ${slot} steps down: ${why}`)
+      // Who waits for an answer hears that it is not known, and asks the next owner.
+      mine.close(why)
+      await serving.stop()
+      feed = undefined
+      role = 'standby'
+      // The line is given last: whoever takes it finds nothing of ours under way.
+      await ask((signal) => line.release(signal)).catch((error: unknown) => {
+        if (!(error instanceof Fault)) throw error
+      })
+    }
+  }
+
+  function welcome(pipe: Pipe, memory: Serving['memory'], mine: Feed): void {
+    const key = memory.chassisKey
+    if (key === undefined) {
+      pipe.end()
+      return
+    }
+    const link: OwnersLink = linked<FromOwner, FromStandby>(pipe, 'listened', key)
+    let greeted = false
+    link.onEnd((why) => {
+      if (why !== undefined) log(`a controller was not let in: ${why}`)
+    })
+    link.onMessage((message) => {
+      if (greeted || message.is !== 'hello') return
+      greeted = true
+      mine.attach(link, message)
+    })
+  }
+
+  async function run(): Promise<void> {
+    while (!halt.signal.aborted) {
+      try {
+        await standBy()
+        if (!halt.signal.aborted) await lead()
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        log(`the backplane does not answer: ${error.message}`)
+        await pause(pace.look)
+      }
+    }
+  }
+
+  function status(): PairStatus {
+    return {
+      slot,
+      role,
+      line: reading,
+      standing: role === 'owner' ? (feed?.standing ?? { is: 'absent' }) : standing,
+      members,
+      self,
+      other: feed?.view,
+    }
+  }
+
+  line.onChange(() => rouse())
+  peers.listen((pipe) => pipe.end())
+  beat()
+  const running = run()
+
+  return {
+    status,
+    changeover: (force) => {
+      if (role === 'standby') {
+        if (!force) return 'this controller is standby; ask the owner, or take the line by force'
+        wanted = 'take'
+      } else {
+        const { is } = feed?.standing ?? { is: 'absent' }
+        if (is !== 'member' && !force) return `the other controller is no member of the pair (${is})`
+        if (reading !== 'unknown' && reading.controllers[other] !== 'alive')
+          return `controller ${other} is ${reading.controllers[other]}; nobody would lead`
+        wanted = 'give'
+      }
+      rouse()
+      return undefined
+    },
+    stop: async () => {
+      halt.abort()
+      rouse()
+      await running
+      await peers.close()
+    },
+  }
+}
