@@ -132,7 +132,7 @@ export function startAgent(parts: Parts): Agent {
         listener.noticed({ kind: 'refused', command: command.kind, envelope, refusal: decision.refusals[0] })
         return reply(envelope, refusedWith(...decision.refusals))
       case 'repeat':
-        return repeat(envelope, decision)
+        return repeat(command, envelope, decision)
       case 'accepted': {
         const next = evolve(base, decision.record)
         if (Buffer.byteLength(JSON.stringify(decision.record)) > longestRecord) {
@@ -170,14 +170,21 @@ export function startAgent(parts: Parts): Agent {
   }
 
   /** The stored answer; but it may stand in the head only, so it waits for what was appended last. */
-  async function repeat(envelope: Envelope, { answer }: Extract<Decision, { is: 'repeat' }>): Promise<Reply> {
+  async function repeat(
+    command: Command,
+    envelope: Envelope,
+    { answer }: Extract<Decision, { is: 'repeat' }>,
+  ): Promise<Reply> {
     try {
       await lastAppend
     } catch (error) {
       return reply(envelope, refusedWith(unstored(error)))
     }
-    const copies = memory.copies()
-    const outcome: Outcome = { kind: 'accepted', accepted: answer.accepted, copies, singleCopy: copies.length < 2 }
+    // Where it stands now: what is stored on flash alone has not got further since (W10).
+    const everywhere = answer.accepted.changed && !flashAlone(command)
+    const copies = memory.copies().filter((copy) => everywhere || copy !== 'eeprom')
+    const singleCopy = everywhere && copies.length < 2
+    const outcome: Outcome = { kind: 'accepted', accepted: answer.accepted, copies, singleCopy }
     return { ...reply(envelope, outcome), replayed: true }
   }
 

@@ -48,7 +48,9 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
     }
     if (command.kind === 'factory-reset') {
       const here = agent.now().chassisSerial
-      return agent.submit({ ...command, here, incarnation: newIncarnation() }, envelope)
+      // The chassis key ends with this life, and with it the digests: a repeat must be known by the next one, too (I6).
+      const content = `factory-reset ${command.serial}`
+      return agent.submit({ ...command, here, incarnation: newIncarnation() }, { ...envelope, content })
     }
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
     if (!sealer) {

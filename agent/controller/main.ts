@@ -9,6 +9,7 @@ import { loadHardware } from '../boards/load.ts'
 import type { ClientId } from '../core/addresses.ts'
 import type { Hardware } from '../core/board.ts'
 import type { Standby } from '../core/command.ts'
+import { silentView } from '../core/controllers.ts'
 import type { ControllerView, HostHealth } from '../core/views.ts'
 import { version } from '../version.ts'
 import { schema } from '../wire/schema.ts'
@@ -30,7 +31,7 @@ import { type Pair, type PairStatus, startPair } from './pair/pair.ts'
 import { type Served, type ServeParts, serve } from './serve.ts'
 import { openStandbyDesk } from './standby.ts'
 import { type Eeprom, openEeprom } from './store/eeprom.ts'
-import { fileEeprom } from './store/eeprom-device.ts'
+import { type FileEeprom, fileEeprom } from './store/eeprom-device.ts'
 import { openEventRing } from './store/event-ring.ts'
 import { nodeMedium } from './store/medium.ts'
 
@@ -38,6 +39,8 @@ const log = (line: string) => process.stderr.write(`midplane-agent: ${line}\n`)
 
 /** How often the slow things are asked: the controller's own health, and the chassis'. */
 const healthMs = 30_000
+/** Before a controller that holds for want of the EEPROM begins anew: at first, and at the longest. */
+const eepromMs = [10_000, 300_000] as const
 /** Commands are served at the latest then, even while a BMC hangs in its first look. */
 const patienceAtStartMs = 5_000
 
@@ -71,6 +74,8 @@ async function run(config: Config): Promise<void> {
     }
   }
 
+  if (config.pair && hardware.board.controllers.count < 2)
+    return fail(`a ${hardware.board.name} has one controller slot; leave --peer and --listen out`)
   const clock = systemClock()
   const ring = await openEventRing({ medium: nodeMedium(`${config.data}/events`), block: 100 })
   const backplane = new SocketBackplane({
@@ -83,8 +88,7 @@ async function run(config: Config): Promise<void> {
   const ground: Ground = {
     ...{ config, hardware, clock, backplane, ring },
     host: () => host,
-    openEeprom: async () =>
-      config.eeprom === undefined ? undefined : eepromAt(config.eeprom, hardware.board.backplane.eeprom),
+    openEeprom: config.eeprom === undefined ? async () => undefined : eepromAt(config.eeprom, hardware),
     console: (front) => {
       if (relay) return relay.to(front)
       relay = openRelay(config.chassis, front)
@@ -133,25 +137,53 @@ const driverOf =
     redfishDriver({ bays: (bay) => config.bmc[bay], secret, ...(owner && { owner }) })
 
 async function alone(ground: Ground): Promise<Leads> {
-  const { config } = ground
-  const served = await serve({
-    ...ground,
-    log,
-    about: aboutThis(ground),
-    memory: {
-      medium: nodeMedium(`${config.data}/store`),
-      eeprom: await ground.openEeprom(),
-      ...(config.serial !== undefined && { serial: config.serial }),
-      ...(config.adopt !== undefined && { adopt: config.adopt }),
-    },
-    driver: driverOf(ground),
-  })
-  const doors = openDoors(ground, served)
+  const { config, clock } = ground
+  const begin = async () => {
+    const served = await serve({
+      ...ground,
+      log,
+      about: aboutThis(ground),
+      memory: {
+        medium: nodeMedium(`${config.data}/store`),
+        eeprom: await ground.openEeprom(),
+        ...(config.serial !== undefined && { serial: config.serial }),
+        ...(config.adopt !== undefined && { adopt: config.adopt }),
+      },
+      driver: driverOf(ground),
+    })
+    return { served, doors: openDoors(ground, served) }
+  }
+  const end = async ({ served, doors }: Awaited<ReturnType<typeof begin>>) => {
+    await doors.close()
+    await served.stop()
+  }
+
+  let now = await begin()
+  let stopped = false
+  let turn: Promise<void> = Promise.resolve()
+  /** For want of the EEPROM it holds: that may have been for a moment only. */
+  let wait: number = eepromMs[0]
+  const tryAgain = async () => {
+    if (!now.served.memory.waits || stopped) return
+    const eeprom = await ground.openEeprom()
+    if (typeof eeprom !== 'object' || eeprom.reading.kind === 'unreadable') return
+    log('the chassis EEPROM is asked again')
+    await end(now)
+    now = await begin()
+    wait = now.served.memory.waits ? Math.min(wait * 2, eepromMs[1]) : eepromMs[0]
+  }
+  const later = () => {
+    if (stopped) return
+    turn = turn.then(tryAgain)
+    void turn.then(() => clock.after(wait, later))
+  }
+  clock.after(wait, later)
   return {
-    served: () => served,
+    served: () => now.served,
     stop: async () => {
-      await doors.close()
-      await served.stop()
+      stopped = true
+      await turn
+      await end(now)
     },
   }
 }
@@ -164,17 +196,28 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
   let served: Served | undefined
   let standby: ReturnType<typeof openStandbyDesk> | undefined
 
-  const ownView = (role: ControllerView['role'], status: PairStatus): ControllerView => ({
-    ...{ slot, version, role },
+  let since = clock.uptimeMs()
+  const asStandby = ({ standing, members, self }: PairStatus): ControllerView => ({
+    ...{ ...silentView(slot), version, role: 'standby', sinceUptimeMs: since },
+    ...(serial !== undefined && { serial }),
     uptimeMs: clock.uptimeMs(),
     host: ground.host(),
     store: {
-      readOnly: status.standing.is === 'refused',
-      notes: status.standing.is === 'refused' ? [status.standing.why] : [],
-      copies: status.standing.is === 'member' ? ['flash'] : [],
-      ...{ index: 0, digest: '', bytesWritten: 0, syncs: 0, eepromPagesWritten: 0, eepromUse: 0 },
+      ...silentView(slot).store,
+      readOnly: standing.is === 'refused',
+      notes: standing.is === 'refused' ? [standing.why] : [],
+      // Named in the EEPROM it lacks nothing, whether its owner is there or not.
+      copies: standing.is === 'member' || (self !== undefined && members.includes(self)) ? ['flash'] : [],
     },
   })
+  const other = slot === 'A' ? 'B' : 'A'
+  /** Of the other one a standby knows what the line tells, and the name that is not its own. */
+  const seenBeside = ({ line, members, self }: PairStatus): readonly ControllerView[] => {
+    if (line === 'unknown' || line.controllers[other] === 'absent') return []
+    const named = members.find((member) => member !== self)?.split('/')[0]
+    const leads = line.owner === other && line.controllers[other] === 'alive'
+    return [{ ...silentView(other), ...(leads && { role: 'owner' }), ...(named !== undefined && { serial: named }) }]
+  }
 
   const pair: Pair = startPair({
     ...{ slot, chassis, version, clock, medium },
@@ -221,18 +264,23 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
       }
     },
     standBy: ({ state, status }) => {
+      since = clock.uptimeMs()
       const desk = openStandbyDesk({
-        ...{ chassis, hardware, clock, about, state },
+        ...{ chassis, slot, hardware, clock, about, state },
+        owner: () => {
+          const { line } = status()
+          return line === 'unknown' ? line : line.owner
+        },
         diary: openDiary(ring, clock, about.bootId, log),
         digest: (content) => createHash('sha256').update(chassis).update(content).digest('hex').slice(0, 32),
-        controllers: () => [ownView('standby', status())],
+        controllers: () => [asStandby(status()), ...seenBeside(status())],
         takeOver: () => pair.changeover(true),
       })
       standby = desk
       ground.console(desk.front)
       return { stop: async () => desk.stop() }
     },
-    view: () => ownView('standby', pair.status()),
+    view: () => asStandby(pair.status()),
     events: { last: () => ring.next - 1, passOver: (number) => ring.passOver(number) },
     changed: () => (served ? served.changed() : standby?.changed()),
     log,
@@ -273,14 +321,17 @@ function openLine({ console: line, slot }: Config, front: Front, clock: Clock): 
   return { close: async () => opened.close() }
 }
 
-async function eepromAt(
-  path: string,
-  { bytes, pageBytes }: { bytes: number; pageBytes: number },
-): Promise<Eeprom | string> {
-  try {
-    return await openEeprom(await fileEeprom(path, { size: bytes, pageBytes }))
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+/** Reads it anew each time, as a standby does every few seconds; the file is opened once. */
+function eepromAt(path: string, { board }: Hardware): () => Promise<Eeprom | string> {
+  const { bytes: size, pageBytes } = board.backplane.eeprom
+  let device: FileEeprom | undefined
+  return async () => {
+    try {
+      device ??= await fileEeprom(path, { size, pageBytes })
+      return await openEeprom(device)
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    }
   }
 }
 

@@ -58,8 +58,8 @@ export interface OpenedMemory extends Memory {
   join(peer: string): Promise<string | undefined>
   /** Names this controller alone, with everything that is on its flash; tells why not, where it failed. */
   leave(): Promise<string | undefined>
-  /** From now on this controller leads in that term; tells why not, where it failed. */
-  raise(term: number): Promise<string | undefined>
+  /** It holds for want of the EEPROM alone: once that answers, opening this memory anew may end differently. */
+  readonly waits: boolean
   /** What is on flash has its other copy again: brings the EEPROM up to it, and tells the agent where to go on. */
   resume(): void
   view(): StoreView
@@ -78,6 +78,7 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   /** Set while the EEPROM is brought up to what was read back from flash. */
   let copying: string | undefined
   let held: string | undefined
+  let waits = false
   let copies: readonly Copy[] = ['flash']
   /** Why the EEPROM lacks the last binding, where it does. */
   let lacking: string | undefined
@@ -125,6 +126,11 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     notes.push(why)
   }
 
+  function holdForEeprom(why: string): void {
+    hold(`the chassis EEPROM can not be written, so this controller can not take over: ${why}`)
+    waits = true
+  }
+
   async function start(): Promise<State> {
     const inEeprom = copyIn(store.eeprom)?.state
     if (opened.kind === 'read-only') {
@@ -163,6 +169,7 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
           if (verdict.byName === 'eeprom' && copy && typeof keys === 'object') return adopt(copy, keys)
         }
         hold(verdict.why)
+        waits = verdict.waits === true
         return isNew(flash) ? (inEeprom ?? flash) : flash
     }
   }
@@ -188,13 +195,12 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   /** A member that has just taken the owner line: its flash lacks nothing, and no other is needed from now on (W11). */
   async function take(flash: State): Promise<State> {
     const why = await raise(Math.max(flash.term, marks.promised, keysNow()?.term ?? 0) + 1)
-    if (why !== undefined) hold(`the chassis EEPROM can not be written, so this controller can not take over: ${why}`)
+    if (why !== undefined) holdForEeprom(why)
     return store.durable.state
   }
 
   /** Promised on flash, then fenced in the EEPROM, then told in the log: in this order, whatever fails in between. */
   async function raise(term: number): Promise<string | undefined> {
-    if (held !== undefined) return held
     const found = keysNow()
     if (!found) return 'it has no keys of this chassis'
     try {
@@ -229,13 +235,17 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       const why = await inscribe(life)
       if (why !== undefined) {
         hold(`${firstWrite}: ${why}`)
+        waits = true
         return blank(chassis, board, '')
       }
     }
     const fresh = { ...blank(chassis, board, life.incarnation), term: life.term }
     if (!(await replaceFlash(fresh, GENESIS))) return fresh
     // Led without a copy there, another blank controller would begin the same life beside this one.
-    if (!mirrored(await store.mirror()) && eeprom) hold(`${firstWrite}: ${lacking}`)
+    if (!mirrored(await store.mirror()) && eeprom) {
+      hold(`${firstWrite}: ${lacking}`)
+      waits = true
+    }
     return fresh
   }
 
@@ -247,14 +257,14 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     const term = Math.max(keys.term, copy.term, at.term, marks.promised) + 1
     const why = await inscribe({ ...keys, term })
     if (why !== undefined) {
-      hold(`the chassis EEPROM can not be written, so this controller can not take over: ${why}`)
+      holdForEeprom(why)
       return copy
     }
     const { office: _, ...rest } = copy
     const state: State = { ...rest, term, epoch: copy.epoch + 1 }
     if (!(await replaceFlash(state, { ...at, term }))) return copy
     // Led without it, the same epoch could be given twice.
-    if (!mirrored(await store.mirror())) hold(`the chassis EEPROM can not be written: ${lacking}`)
+    if (!mirrored(await store.mirror())) holdForEeprom(lacking ?? 'it fails')
     notes.push(`adopted revision ${copy.revision} from the chassis EEPROM; take over again, nobody is in office`)
     return state
   }
@@ -334,7 +344,9 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       if (copied.eeprom) mirrored(copied)
       return copied.eeprom ? undefined : copied.why
     },
-    raise,
+    get waits() {
+      return waits
+    },
     resume: () => resume('what is on flash is copied'),
     readOnly: () => held ?? store.readOnly ?? copying ?? options.others?.stuck,
     mend: async () => {

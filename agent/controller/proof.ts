@@ -42,8 +42,16 @@ export type Verdict =
   | { readonly is: 'begin'; readonly keys: ChassisKeys | undefined }
   | { readonly is: 'go-on' }
   | { readonly is: 'adopt'; readonly copy: EepromCopy; readonly keys: ChassisKeys }
-  /** `byName`: what somebody who knows better may say is right (W14). */
-  | { readonly is: 'hold'; readonly why: string; readonly byName: 'flash' | 'eeprom' | 'nothing' }
+  /**
+   * `byName`: what somebody who knows better may say is right (W14). `waits`: the EEPROM may answer another time, and then
+   * everything is judged anew.
+   */
+  | {
+      readonly is: 'hold'
+      readonly why: string
+      readonly byName: 'flash' | 'eeprom' | 'nothing'
+      readonly waits?: true
+    }
 
 /** Nothing was ever stored on this flash. */
 export const isNew = (flash: State): boolean => flash.incarnation === ''
@@ -53,13 +61,14 @@ export function judge(found: Found): Verdict {
   const keys = chassisKeys(reading)
   const elsewhere = isNew(flash) ? undefined : stranger('flash', flash, found)
   if (elsewhere !== undefined) return hold(elsewhere)
-  if (silent !== undefined) return unproven(flash, `the chassis EEPROM can not be read: ${silent}`)
+  if (silent !== undefined) return { ...unproven(flash, `the chassis EEPROM can not be read: ${silent}`), waits: true }
   switch (relation) {
     case 'none':
       return isNew(flash) ? { is: 'begin', keys: undefined } : unproven(flash, 'there is no chassis EEPROM')
     case 'unreadable': {
       const why = reading?.kind === 'corrupt' || reading?.kind === 'unreadable' ? reading.reason : 'its head is damaged'
-      return unproven(flash, `the chassis EEPROM can not be read: ${why}`)
+      const verdict = unproven(flash, `the chassis EEPROM can not be read: ${why}`)
+      return reading?.kind === 'unreadable' ? { ...verdict, waits: true } : verdict
     }
     case 'blank':
       return withoutCopy(found, keys)
@@ -143,9 +152,9 @@ const behind = ({ flash }: Found, { members }: ChassisKeys): Verdict => ({
 
 const otherLife = 'the chassis EEPROM tells of another life of this chassis, or of another chassis'
 
-const hold = (why: string): Verdict => ({ is: 'hold', why, byName: 'nothing' })
+const hold = (why: string): Extract<Verdict, { is: 'hold' }> => ({ is: 'hold', why, byName: 'nothing' })
 
-function unproven(flash: State, why: string): Verdict {
+function unproven(flash: State, why: string): Extract<Verdict, { is: 'hold' }> {
   if (isNew(flash)) return hold(`${why}; a blank controller can not tell what is bound here`)
   const how = `if this flash is right, start once with --adopt ${flash.chassis}`
   return { is: 'hold', why: `${why}; nothing else proves what is on flash: ${how}`, byName: 'flash' }

@@ -50,6 +50,21 @@ export function sealer(chassisKey: Uint8Array): Sealer {
   }
 }
 
+/** Under the key that the chassis has now: a factory reset renews it (W21). */
+export function currentSealer(chassisKey: () => Uint8Array): Sealer {
+  let known: { readonly key: Uint8Array; readonly sealer: Sealer } | undefined
+  const now = (): Sealer => {
+    const key = chassisKey()
+    if (!known || Buffer.compare(known.key, key) !== 0) known = { key, sealer: sealer(key) }
+    return known.sealer
+  }
+  return {
+    seal: (id, plain) => now().seal(id, plain),
+    unseal: (id, sealed) => now().unseal(id, sealed),
+    digest: (content) => now().digest(content),
+  }
+}
+
 /** What scrypt (RFC 7914) makes a key of, besides the passphrase. */
 export interface Stretch {
   readonly n: number

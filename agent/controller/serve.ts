@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Hardware } from '../core/board.ts'
 import type { Standby } from '../core/command.ts'
+import { silentView } from '../core/controllers.ts'
 import type { State } from '../core/state.ts'
 import type { ControllerView, HealthView, HostHealth } from '../core/views.ts'
 import { type Agent, startAgent } from './agent.ts'
@@ -16,12 +17,12 @@ import { openDiary } from './diary.ts'
 import type { Front } from './doors/front.ts'
 import type { Backplane, Driver } from './hardware/driver.ts'
 import { type MemoryOptions, type OpenedMemory, openMemory } from './memory.ts'
-import { sealer } from './secrets.ts'
+import { currentSealer } from './secrets.ts'
 import { startShowing } from './showing.ts'
 import type { EventRing } from './store/event-ring.ts'
 
 export interface ServeParts {
-  readonly config: Pick<Config, 'chassis' | 'slot'>
+  readonly config: Pick<Config, 'chassis' | 'slot' | 'serial'>
   readonly hardware: Hardware
   readonly clock: Clock
   readonly about: DeskParts['about']
@@ -68,25 +69,31 @@ export async function serve(parts: ServeParts): Promise<Served> {
   })
   for (const note of memory.view().notes) log(note)
   const diary = openDiary(ring, clock, about.bootId, log)
-  const keeper = memory.chassisKey && sealer(memory.chassisKey)
+  // Lost only with this process: what was read of the EEPROM once is kept (I7).
+  const keeper = memory.chassisKey && currentSealer(() => memory.chassisKey as Uint8Array)
   const driver = parts.driver((id, mark) => {
     const secret = agent.now().state.secrets[id]
     return secret && secret.mark === mark ? keeper?.unseal(id, secret.sealed) : undefined
   })
 
   let health: HealthView | undefined
+  const since = clock.uptimeMs()
   const controllers = (): readonly ControllerView[] => {
     const own: ControllerView = {
       slot: config.slot,
       version: about.version,
       uptimeMs: clock.uptimeMs(),
       role: 'owner',
+      ...(config.serial !== undefined && { serial: config.serial }),
+      ...(pair && { sinceUptimeMs: since }),
       host: parts.host(),
       store: memory.view(),
       ...(pair && { pair: { other: pair.standby(), members: pair.members() } }),
     }
     const other = pair?.other()
-    return other ? [own, other] : [own]
+    if (other) return [own, other]
+    // What the last owner said of itself is not left standing on the broker.
+    return pair?.standby().is === 'silent' ? [own, silentView(config.slot === 'A' ? 'B' : 'A')] : [own]
   }
   const agent = startAgent({
     state: memory.state,

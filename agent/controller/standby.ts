@@ -14,6 +14,7 @@ import type { Clock } from './clock.ts'
 import type { DeskParts } from './desk.ts'
 import type { Diary } from './diary.ts'
 import type { Front } from './doors/front.ts'
+import type { LineReading } from './hardware/driver.ts'
 import { startShowing } from './showing.ts'
 
 export interface StandbyDesk {
@@ -24,6 +25,10 @@ export interface StandbyDesk {
   readonly digest: DeskParts['digest']
   readonly about: DeskParts['about']
   state(): State
+  readonly slot: ControllerView['slot']
+  /** Whose the owner line is. */
+  owner(): LineReading['owner'] | 'unknown'
+  /** This one first. */
   controllers(): readonly ControllerView[]
   /** Tells why not. */
   takeOver(): string | undefined
@@ -37,7 +42,7 @@ export interface StandbyFront {
 }
 
 export function openStandbyDesk(parts: StandbyDesk): StandbyFront {
-  const { chassis, hardware, clock, diary, about, state, controllers } = parts
+  const { chassis, slot, hardware, clock, diary, about, state, controllers } = parts
   const showing = startShowing({
     clock,
     hardware,
@@ -50,7 +55,12 @@ export function openStandbyDesk(parts: StandbyDesk): StandbyFront {
     return { request, epoch, revision, incarnation, term, replayed: false, outcome }
   }
   const refused = (refusal: Refusal): Outcome => ({ kind: 'refused', refusal })
-  const notHere = refuse('is-standby', 'this controller is standby and touches nothing; the owner answers')
+  const notHere = () => {
+    const other = slot === 'A' ? 'B' : 'A'
+    const whom = parts.owner() === other ? `controller ${other} owns the chassis` : 'no controller owns the chassis yet'
+    const where = parts.owner() === other ? `go to controller ${other}` : 'wait for the owner'
+    return refuse('is-standby', `controller ${slot} is standby, and ${whom}; ${where}, or here: changeover force`)
+  }
 
   return {
     changed: showing.changed,
@@ -58,8 +68,7 @@ export function openStandbyDesk(parts: StandbyDesk): StandbyFront {
     front: {
       chassis,
       submit: async (command, { request, dryRun }) => {
-        if (command.kind !== 'changeover') return reply(request, refused(notHere))
-        if (!command.force) return reply(request, refused(notHere))
+        if (command.kind !== 'changeover' || !command.force) return reply(request, refused(notHere()))
         const why = dryRun ? undefined : parts.takeOver()
         if (why !== undefined) return reply(request, refused(refuse('no-standby', why)))
         const { revision, epoch } = state()
@@ -72,17 +81,18 @@ export function openStandbyDesk(parts: StandbyDesk): StandbyFront {
             const found = showing
               .parts()
               .filter(({ part }) => query.part === undefined || partName(part) === query.part)
-            return reply('', found.length > 0 ? { kind: 'state', parts: found } : refused(notHere))
+            return reply('', found.length > 0 ? { kind: 'state', parts: found } : refused(notHere()))
           }
           case 'list-events':
             return reply('', { kind: 'events', events: diary.list(query.since, query.limit) })
           case 'list-reasons':
             return reply('', { kind: 'reasons', reasons: reasonRows })
           case 'look-up-request':
-            return reply('', refused(notHere))
+            return reply('', refused(notHere()))
         }
       },
-      backup: async () => reply('', refused(notHere)),
+      backup: async () => reply('', refused(notHere())),
+      refuses: notHere,
       digest: parts.digest,
       parts: showing.parts,
       presence: () => {

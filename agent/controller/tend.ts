@@ -11,7 +11,7 @@ import { unexplained } from '../core/external.ts'
 import { planBay } from '../core/plan.ts'
 import { find } from '../core/reasons.ts'
 import type { Observation, StoreRecord } from '../core/record.ts'
-import type { State } from '../core/state.ts'
+import { type BayState, bayState, type State } from '../core/state.ts'
 import { type Clock, within } from './clock.ts'
 import { type Backplane, type BackplaneStep, type Driver, Fault } from './hardware/driver.ts'
 import { glance, type Look, look } from './hardware/look.ts'
@@ -257,7 +257,7 @@ export function startWork(parts: WorkParts): Work {
     touch.sending = observation.saw === 'sent' && next !== undefined
     // What was written counts for one arming only (W16), and a power request for the blade that it was made of.
     if (observation.saw === 'off' || observation.saw === 'left') Object.assign(touch, { power: undefined, secrets: [] })
-    await core.commit({ kind: 'observation', observation }, everywhere(observation))
+    await core.commit({ kind: 'observation', observation }, everywhere(observation, bayState(core.state(), bay)))
     // Not if a command for this bay came in while the note became durable.
     if (!next || core.isChanging(bay) || !(await standsStill(bay))) return 0
     return (await take(next)) ? 0 : backOff(touchOf(bay))
@@ -426,17 +426,21 @@ const onBackplane = (step: Step): step is BackplaneStep => {
   return steps.includes(step.kind)
 }
 
-/** Doubts and where identities are outlive the controller; what a boot did does not have to (SPEC, EEPROM). */
-function everywhere({ saw }: Observation): boolean {
+/**
+ * Doubts and where identities are outlive the controller; what a boot did does not have to (SPEC, EEPROM). That a blade
+ * went off which was to be stopped does: whoever goes on from the EEPROM would stop its next run (W5).
+ */
+function everywhere({ saw }: Observation, { stopping }: BayState): boolean {
   switch (saw) {
     case 'in-doubt':
     case 'let-go':
     case 'left':
       return true
+    case 'off':
+      return stopping !== undefined
     case 'armed':
     case 'verified':
     case 'wrong':
-    case 'off':
     case 'post-failed':
     case 'sent':
     case 'override-set':

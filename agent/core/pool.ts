@@ -167,9 +167,15 @@ export function checkPool(spec: PoolSpec): readonly { readonly field: string; re
 }
 
 /** A checked pool's line. Pools are checked before they are stored: anything else here is a bug. */
+/** Asked for each address of each look: a specification is data that never changes. */
+const lines = new WeakMap<PoolSpec, Line>()
+
 function sure(spec: PoolSpec): Line {
+  const known = lines.get(spec)
+  if (known) return known
   const line = lineOf(spec)
   if (typeof line === 'string') throw new Error(`pool ${spec.id} was stored unchecked: ${line}`)
+  lines.set(spec, line)
   return line
 }
 

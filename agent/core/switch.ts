@@ -102,7 +102,8 @@ export function changeover({ moment }: World, { force }: Extract<Command, { kind
   if (!standby) return refuse('no-standby', 'this chassis has one controller; there is none to change over to')
   if (standby.is === 'absent' || standby.is === 'silent')
     return refuse('no-standby', `the other controller is ${standby.is}; nobody would lead`)
-  if (standby.is === 'member' || force) return unchanged
+  // Nothing is recorded but the answer: who leads is for the owner line to tell.
+  if (standby.is === 'member' || force) return { ...unchanged, diff: ['the other controller leads from now on'] }
   const why = standby.why === undefined ? '' : `: ${standby.why}`
   return refuse('standby-behind', `the other controller does not hold everything (${standby.is})${why}`)
 }

@@ -102,7 +102,12 @@ export interface ControllerView {
   readonly slot: 'A' | 'B'
   readonly version: string
   readonly uptimeMs: number
-  readonly role: 'owner' | 'standby'
+  /** `silent`: it is in its slot and says nothing; all else that stands here of it is empty. */
+  readonly role: 'owner' | 'standby' | 'silent'
+  /** Printed on it; absent: it does not say. */
+  readonly serial?: string
+  /** Its uptime when it came to be that; absent: there is no other one, and it always was. */
+  readonly sinceUptimeMs?: number
   readonly host: HostHealth | 'unknown'
   readonly store: StoreView
   /** Of the owner, in a chassis with room for two: how the other one stands, and who holds everything (W11). */

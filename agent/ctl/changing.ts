@@ -101,7 +101,8 @@ async function asSentBefore(
   if (outcome.kind !== 'looked-up' || outcome.sequence === undefined) return {}
   const { sequence, accepted } = outcome
   if (body.kind === 'take-over') return { sequence }
-  const ifRevision = accepted.revision - (accepted.changed ? 1 : 0)
+  // A factory reset begins to count anew.
+  const ifRevision = Math.max(0, accepted.revision - (accepted.changed ? 1 : 0))
   const touches = body.kind !== 'set-secret' && touchesBindings(body)
   return { sequence, epoch: accepted.epoch, ...(touches && { ifRevision }) }
 }
@@ -127,7 +128,7 @@ export function acceptedLines(target: string, accepted: Accepted, replayed = fal
   const again = replayed ? ' (answered before; nothing was run again)' : ''
   const addresses = Object.entries(given ?? {}).filter(([, set]) => Object.keys(set).length > 0)
   return [
-    `${target}: ${changed ? 'changed' : 'unchanged'}, revision ${revision}${again}`,
+    `${target}: ${changed ? 'changed' : diff.length > 0 ? 'accepted' : 'unchanged'}, revision ${revision}${again}`,
     ...diff.map((line) => `  ${plain(line)}`),
     ...(changed ? addresses.map(([connection, set]) => `  ${connection}: ${addressWords(set)}`) : []),
   ]

@@ -87,6 +87,7 @@ const slots: Numbered<ControllerView['slot']> = {
 const controllerRoles: Numbered<ControllerView['role']> = {
   owner: v1.ControllerRole.CONTROLLER_ROLE_OWNER,
   standby: v1.ControllerRole.CONTROLLER_ROLE_STANDBY,
+  silent: v1.ControllerRole.CONTROLLER_ROLE_SILENT,
 }
 const standings: Numbered<Standby['is']> = {
   member: v1.Standing.STANDING_MEMBER,
@@ -138,7 +139,8 @@ export function readChassis(read: Reading, at: string, message: pb.v1.ChassisVie
     bays: message.bays ?? 0,
     inSync: message.inSync ?? false,
     todo: each(message.todo, `${at}.todo`, (todo, where) => ({
-      bay: read.bay(`${where}.bay`, todo.bay),
+      // 0: the chassis itself.
+      bay: read.within(`${where}.bay`, todo.bay, 0, 9999),
       reason: readReason(read, `${where}.reason`, todo.reason),
       message: todo.message ?? '',
       remedy: todo.remedy ?? '',
@@ -322,12 +324,14 @@ export function readPoolView(read: Reading, at: string, message: pb.v1.PoolView.
 }
 
 export function writeController(view: ControllerView): pb.v1.ControllerView.$Properties {
-  const { version, uptimeMs, host, store, pair } = view
+  const { version, uptimeMs, host, store, pair, serial, sinceUptimeMs } = view
   return {
     slot: slots[view.slot],
     version,
     uptimeMs,
     role: controllerRoles[view.role],
+    serial: serial ?? null,
+    sinceUptimeMs: sinceUptimeMs ?? null,
     host: ifSet(host === 'unknown' ? undefined : host, writeHost),
     store: { ...store, notes: [...store.notes], copies: store.copies.map((copy) => copies[copy]) },
     pair: ifSet(pair, ({ other, members }) => ({
@@ -345,6 +349,8 @@ export function readController(read: Reading, at: string, message: pb.v1.Control
     version: message.version ?? '',
     uptimeMs: read.wide(`${at}.uptime_ms`, message.uptimeMs),
     role: read.name(`${at}.role`, message.role, controllerRoles),
+    ...given('serial', message.serial ?? undefined),
+    ...given('sinceUptimeMs', read.maybeWide(`${at}.since_uptime_ms`, message.sinceUptimeMs)),
     host: host ? readHost(read, `${at}.host`, host) : 'unknown',
     store: read.part(`${at}.store`, store, (sent) => readStore(read, `${at}.store`, sent)),
     ...(pair && {

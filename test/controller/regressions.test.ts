@@ -185,6 +185,28 @@ test('an acknowledged stop outlives the controller, and the move that waits for 
   rig.noDuplicates()
 })
 
+test('a stop that was carried out stops no later run, whoever goes on from the EEPROM', async () => {
+  const rig = await defined()
+  await rig.do(runIn(3))
+  await rig.settle()
+  // The blade ignores it for so long that a restart takes the stop into the EEPROM.
+  rig.host.perform({ do: 'break', bay: 3, fault: { kind: 'ignores-shutdown' } })
+  await rig.do({ kind: 'power', bay: 3, want: 'cycle', stop: 'graceful' })
+  await rig.clock.advance(500)
+  rig.kill()
+  await rig.start()
+  rig.host.perform({ do: 'mend', bay: 3 })
+  rig.host.perform({ do: 'system', bay: 3, does: 'shutdown' })
+  await rig.settle()
+  expect(rig.boots(3)).toHaveLength(2)
+  await replaceController(rig)
+  expect(rig.agent.now().state.bays[3]?.stopping).toBeUndefined()
+  await rig.settle()
+  await rig.clock.advance(60_000)
+  expect(rig.boots(3)).toHaveLength(2)
+  expect(rig.agent.now().plans[3]?.phase).toBe('running')
+})
+
 /** Secrets that the functions of bay 3's blade would use from the next POST on, or use now. */
 function secretsHeld(rig: Rig): readonly string[] {
   const adapters = rig.host.world.slots[3]?.blade?.kept.adapters ?? expect.unreachable('no blade in bay 3')

@@ -11,7 +11,7 @@ import type { Clock } from '../../agent/controller/clock.ts'
 import { type OpenedMemory, openMemory } from '../../agent/controller/memory.ts'
 import { sealer } from '../../agent/controller/secrets.ts'
 import { openEeprom } from '../../agent/controller/store/eeprom.ts'
-import type { SecretId } from '../../agent/core/addresses.ts'
+import type { ChassisId, SecretId } from '../../agent/core/addresses.ts'
 import { inSync } from '../../agent/core/bay-plan.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
@@ -48,7 +48,8 @@ export interface Running {
 export class Rig {
   readonly hardware: Hardware
   readonly clock = new VirtualClock()
-  readonly host: ChassisHost
+  /** Another one, where the chassis itself is replaced. */
+  host: ChassisHost
   medium = memoryMedium()
   eeprom: ReturnType<typeof memoryEeprom>
   running: Running | undefined
@@ -68,8 +69,13 @@ export class Rig {
     )
   }
 
-  /** The agent comes up: on a new controller, or after a kill. */
-  async start(): Promise<Running> {
+  /** Of the agent that was started last. */
+  get bootId(): string {
+    return `boot-${this.#boots}`
+  }
+
+  /** The agent comes up: on a new controller, or after a kill. `adopt`: somebody says by this name what is right. */
+  async start({ adopt }: { readonly adopt?: ChassisId } = {}): Promise<Running> {
     const { clock, host } = this
     const began = clock.now()
     const agentClock: Clock = {
@@ -85,6 +91,7 @@ export class Rig {
         medium: this.medium,
         eeprom,
         chassis: id<'Chassis'>('rig'),
+        ...(adopt !== undefined && { adopt }),
         board: this.hardware.board.id,
         onRecovered: (state) => this.running?.agent.recover(state),
         onReadOnly: () => {},

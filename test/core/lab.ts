@@ -21,7 +21,7 @@ import {
   type Step,
 } from '../../agent/core/blade.ts'
 import { type AdapterModel, functionKey, type Hardware } from '../../agent/core/board.ts'
-import type { Command, Envelope } from '../../agent/core/command.ts'
+import type { Command, Envelope, Moment } from '../../agent/core/command.ts'
 import { type Decision, decide } from '../../agent/core/decide.ts'
 import { foresee, forget, predict } from '../../agent/core/foresee.ts'
 import { planBay } from '../../agent/core/plan.ts'
@@ -195,7 +195,7 @@ export class Lab {
   state: State
   observed: Observed
   readonly hardware: Hardware
-  readonly moment = { bootId: 'boot-1', uptimeMs: 1000 }
+  moment: Moment = { bootId: 'boot-1', uptimeMs: 1000 }
   #requests = 0
 
   constructor(board = 'hp-c7000', empty: readonly Bay[] = []) {

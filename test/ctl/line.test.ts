@@ -36,10 +36,11 @@ describe('help', () => {
     const broker = await deadUrl()
     let ran = 0
     for (const example of verbs.flatMap(({ examples }) => examples)) {
-      // What stands before a pipe is the shell's; files are not there, so stdin stands for them.
+      // What stands before a pipe, or where it is written to, is the shell's; files are not there, so stdin stands for them.
       const line = example
         .replace(/^.*\| (?=chassisctl)/, '')
         .replace(/^chassisctl /, '')
+        .replace(/ > \S+$/, '')
         .replace(/-f \S+/, '-f -')
       const stdin = line.startsWith('boot plan')
         ? '{}'

@@ -327,7 +327,7 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
         term: wide,
         bays: small,
         inSync: fc.boolean(),
-        todo: list(record({ bay, reason, message: words, remedy: words })),
+        todo: list(record({ bay: fc.oneof(bay, fc.constant(0)), reason, message: words, remedy: words })),
         secrets: list(id<'Secret'>()),
         interconnects: list(record({ id: words, kind: pick('ethernet', 'fc', 'converged', 'empty', 'unknown') })),
         parts: fc.dictionary(line, wide, { maxKeys: 4, noNullPrototype: true }),
@@ -404,7 +404,7 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
         slot: pick('A', 'B'),
         version: words,
         uptimeMs: wide,
-        role: pick('owner', 'standby'),
+        role: pick('owner', 'standby', 'silent'),
         host: fc.oneof(
           kind('unknown'),
           record(
@@ -432,6 +432,8 @@ const parts: { [Name in Part['part']]: Arbitrary<Part> } = {
         }),
       },
       {
+        serial: words,
+        sinceUptimeMs: wide,
         pair: record({
           other: record({ is: pick('member', 'catching-up', 'refused', 'silent', 'absent') }, { why: words }),
           members: list(line),

@@ -4,6 +4,7 @@
  */
 import type { ChassisId, ClientId } from '../../core/addresses.ts'
 import type { Envelope } from '../../core/command.ts'
+import type { Refusal } from '../../core/reasons.ts'
 import type { PartState, Question, Reply } from '../../core/reply.ts'
 import type { Event, Presence } from '../../core/views.ts'
 import type { WireCommand } from '../../wire/command.ts'
@@ -21,6 +22,8 @@ export interface Front {
   digest(content: Uint8Array): string
   /** Everything that is shown now; `chassis` comes last. */
   parts(): readonly PartState[]
+  /** Set while this controller follows another: why it shows little and does nothing, and where to go. */
+  readonly refuses?: (() => Refusal | undefined) | undefined
   presence(): Omit<Presence, 'online' | 'connection'>
   /** Returns how to stop hearing. `removed` names a part that is not there any more. */
   onPart(heard: (part: PartState | { readonly removed: string }) => void): () => void

@@ -46,6 +46,7 @@ export function openRelay(chassis: ChassisId, first: Front): Relay {
       backup: (...args) => behind.backup(...args),
       digest: (content) => behind.digest(content),
       parts: () => behind.parts(),
+      refuses: () => behind.refuses?.(),
       presence: () => behind.presence(),
       onPart: (heard) => {
         partListeners.add(heard)

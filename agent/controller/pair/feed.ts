@@ -10,7 +10,7 @@ import type { Clock } from '../clock.ts'
 import { type Position, samePosition } from '../store/copies.ts'
 import { type Batch, type Durable, type Others, StoreFault } from '../store/store.ts'
 import type { FromOwner, FromStandby, Hello, Link } from './link.ts'
-import { counts, holds, mayAnswer, termAbove } from './rules.ts'
+import { counts, holds, isOvertaken, mayAnswer } from './rules.ts'
 
 /** What the feed needs of the memory that it feeds from. */
 export interface Source {
@@ -22,7 +22,6 @@ export interface Source {
   join(peer: string): Promise<string | undefined>
   /** Names this one alone, and everything that is on its flash with it. Tells why not, where it failed. */
   leave(): Promise<string | undefined>
-  raise(term: number): Promise<string | undefined>
   /** What was not acknowledged may be: everything on flash has its other copy, and the head goes on from there. */
   resume(): void
 }
@@ -83,6 +82,7 @@ export class Feed implements Others<State> {
   /** A change of members is under way. */
   #naming: Promise<void> | undefined
   #stuck: string | undefined
+  #overtaken: number | undefined
   #closed: string | undefined
   #cancelRetry: () => void = () => {}
 
@@ -93,7 +93,7 @@ export class Feed implements Others<State> {
   /** The memory is open; whoever was attached before is greeted now. */
   begin(source: Source): void {
     this.#source = source
-    if (this.#peer) void this.#welcome(this.#peer)
+    if (this.#peer) this.#welcome(this.#peer)
   }
 
   get standing(): Standing {
@@ -118,21 +118,31 @@ export class Feed implements Others<State> {
       return
     }
     this.#peer?.link.end()
-    const { format, version, events } = this.#options
+    const { format, version } = this.#options
     const peer: Peer = { link, hello, sent: undefined, stored: undefined, counts: false, failed: false }
     this.#peer = peer
     this.#refused = undefined
     link.onMessage((message) => this.#heard(peer, message))
     link.onEnd(() => this.#lost(peer))
-    link.send({ is: 'ping', format, version, events: events() })
+    this.#ping(peer)
     if (!hello.formats.includes(format)) {
       // It could not read what it is to hold; taken in, it would lead with less than was acknowledged.
       this.#refused = `it runs ${hello.version}, which can not store what ${version} does; update it`
       this.#options.changed()
       return
     }
-    if (this.#source) void this.#welcome(peer)
+    if (this.#source) this.#welcome(peer)
     this.#options.changed()
+  }
+
+  /** A promise of the other controller that this owner's term does not reach: it must lead anew, above that (W11). */
+  get overtaken(): number | undefined {
+    return this.#overtaken
+  }
+
+  #ping(peer: Peer): void {
+    const { format, version, events } = this.#options
+    peer.link.send({ is: 'ping', format, version, member: this.#isMember(peer), events: events() })
   }
 
   store(batch: Batch, content: Durable<State>): Promise<boolean> {
@@ -176,19 +186,12 @@ export class Feed implements Others<State> {
   }
 
   /** Copy the log, let acknowledgements wait for it from then on, and only then name it (PAIR, rejoin). */
-  async #welcome(peer: Peer): Promise<void> {
-    const source = this.#source as Source
-    const { term } = source.durable().state
-    // What it promised to a term that never came about still binds it: this owner goes on above that.
-    const above = termAbove(peer.hello.promised, term)
-    if (above !== undefined) {
-      const why = await source.raise(above)
-      if (why !== undefined) {
-        this.#options.log(`the other controller promised term ${peer.hello.promised}, which can not be passed: ${why}`)
-        return this.#again(() => this.#welcome(peer))
-      }
-    }
-    if (peer === this.#peer && this.#closed === undefined) this.#sendContent(peer, source.durable())
+  #welcome(peer: Peer): void {
+    const content = (this.#source as Source).durable()
+    if (isOvertaken(peer.hello.promised, content.state.term)) {
+      this.#overtaken = peer.hello.promised
+      this.#options.changed()
+    } else this.#sendContent(peer, content)
   }
 
   #sendContent(peer: Peer, { state, at }: Durable<State>): void {
@@ -211,6 +214,7 @@ export class Feed implements Others<State> {
         break
       case 'view':
         this.#view = message.view
+        this.#ping(peer)
         this.#options.changed()
         break
       case 'stored':
@@ -299,8 +303,10 @@ export class Feed implements Others<State> {
     return this.#name(async (source) => {
       if (peer !== this.#peer || !peer.counts) return undefined
       const why = await source.join(peer.hello.self)
-      if (why === undefined) this.#options.log(`${peer.hello.self} is a member of the pair`)
-      else this.#again(() => this.#join(peer))
+      if (why === undefined) {
+        this.#options.log(`${peer.hello.self} is a member of the pair`)
+        this.#ping(peer)
+      } else this.#again(() => this.#join(peer))
       return why
     })
   }

@@ -39,8 +39,17 @@ export type FromOwner =
       readonly at: Position
       readonly texts: readonly string[]
     }
-  /** `events`: the last number that its event ring gave, so that numbers go on rising under another owner. */
-  | { readonly is: 'ping'; readonly format: number; readonly version: string; readonly events: number }
+  /**
+   * How the standby stands, as the owner knows it; and `events`, the last number that its event ring gave, so that numbers
+   * go on rising under another owner.
+   */
+  | {
+      readonly is: 'ping'
+      readonly format: number
+      readonly version: string
+      readonly member: boolean
+      readonly events: number
+    }
 
 export type PairMessage = FromStandby | FromOwner
 
@@ -161,7 +170,7 @@ function parse(body: string): PairMessage | undefined {
     case 'refused':
       return isCount(message.promised) && isText(message.why) ? message : undefined
     case 'ping':
-      return isCount(message.format) && isCount(message.events) ? message : undefined
+      return isCount(message.events) && typeof message.member === 'boolean' ? message : undefined
     case 'behind':
     case 'view':
       return message

@@ -13,7 +13,8 @@ import type { Peers, Pipe } from '../hardware/peers.ts'
 import { type ChassisKeys, chassisKeys } from '../store/chassis-keys.ts'
 import type { Eeprom } from '../store/eeprom.ts'
 import { EepromFault } from '../store/eeprom-device.ts'
-import type { Medium } from '../store/medium.ts'
+import { promise } from '../store/marks.ts'
+import { type Medium, MediumFault } from '../store/medium.ts'
 import type { Others } from '../store/store.ts'
 import { type Patience, takesIn, usualPatience } from './election.ts'
 import { Feed, type OwnersLink, type Source, type Standing } from './feed.ts'
@@ -26,6 +27,8 @@ export interface Serving {
     readonly chassisKey: Uint8Array | undefined
     /** Why nothing can be stored, where that is so. */
     readOnly(): string | undefined
+    /** That is for want of the EEPROM alone. */
+    readonly waits: boolean
   }
   /** Resolves when nothing of it touches anything any more. */
   stop(): Promise<void>
@@ -101,6 +104,10 @@ export interface PairPace {
   readonly retry: number
   /** Between two views sent to the owner. */
   readonly view: number
+  /** Before a controller that holds for want of the EEPROM begins anew; longer each time. */
+  readonly eeprom: number
+  /** How long the keys of the chassis are believed to be what was read. */
+  readonly keys: number
 }
 const usualPace: PairPace = {
   beat: 500,
@@ -110,7 +117,11 @@ const usualPace: PairPace = {
   store: 3_000,
   retry: 5_000,
   view: 5_000,
+  eeprom: 10_000,
+  keys: 30_000,
 }
+
+const longestEepromMs = 300_000
 
 export interface Pair {
   status(): PairStatus
@@ -143,6 +154,10 @@ export function startPair(parts: PairParts): Pair {
   let replica: Replica | undefined
   let standing: Standing = { is: 'absent' }
   let keys: ChassisKeys | undefined
+  let keysUntil = 0
+  let eepromWait = pace.eeprom
+  /** The owner says that this standby holds everything. */
+  let told = false
   /** Set by a command; what waits looks at it. */
   let wanted: 'give' | 'take' | undefined
   let rouse: () => void = () => {}
@@ -215,6 +230,9 @@ export function startPair(parts: PairParts): Pair {
 
   /** As they were read last: an EEPROM that does not answer takes no member off (I7). */
   async function readKeys(): Promise<ChassisKeys | undefined> {
+    // The whole EEPROM is read for them, over a slow bus.
+    if (keys && clock.uptimeMs() < keysUntil) return keys
+    keysUntil = clock.uptimeMs() + pace.keys
     const eeprom = await parts.openEeprom()
     const found = typeof eeprom === 'object' ? chassisKeys(eeprom.reading) : 'none'
     if (typeof found === 'object') {
@@ -244,6 +262,8 @@ export function startPair(parts: PairParts): Pair {
   async function standBy(): Promise<void> {
     role = 'standby'
     standing = { is: 'absent' }
+    told = false
+    keysUntil = 0
     replica = await openReplica({ ...parts, formats: canStore })
     const shown = parts.standBy({ status, state: () => (replica as Replica).state })
     const following = new AbortController()
@@ -269,7 +289,7 @@ export function startPair(parts: PairParts): Pair {
 
   function waitFor(now: LineReading): number | undefined {
     const forMs = clock.uptimeMs() - readingSince
-    const member = self !== undefined && members.includes(self)
+    const member = told || (self !== undefined && members.includes(self))
     return takesIn({ slot, line: now, forMs, yields: clock.uptimeMs() < yieldUntil, member }, patience)
   }
 
@@ -299,7 +319,6 @@ export function startPair(parts: PairParts): Pair {
     const tell = () => {
       if (over) return
       link.send({ is: 'view', view: parts.view() })
-      void readKeys()
       clock.after(pace.view, tell)
     }
     await new Promise<void>((resolve) => {
@@ -309,15 +328,20 @@ export function startPair(parts: PairParts): Pair {
         over = true
         signal.removeEventListener('abort', stop)
         standing = { is: 'absent' }
+        // The chassis may have another key by now.
+        keysUntil = 0
         if (why !== undefined) log(`the link to the other controller ended: ${why}`)
         parts.changed()
         resolve()
       })
       link.onMessage((message) => {
-        if (message.is === 'ping') return parts.events.passOver(message.events)
-        standing = { is: 'catching-up' }
+        if (message.is === 'ping') {
+          told = message.member
+          standing = { is: told ? 'member' : 'catching-up' }
+          parts.events.passOver(message.events)
+          return
+        }
         void copy.receive(message).then((answer) => {
-          if (answer.is === 'stored') standing = { is: 'member' }
           if (!over) link.send(answer)
           parts.changed()
         })
@@ -360,7 +384,10 @@ export function startPair(parts: PairParts): Pair {
       peers.listen((pipe) => welcome(pipe, memory, mine))
     }
     parts.changed()
+    const began = clock.uptimeMs()
     let why = 'this controller is stopped'
+    /** It leads once more, in a term of its own. */
+    let again = false
     try {
       while (!halt.signal.aborted) {
         const now = await look()
@@ -377,6 +404,18 @@ export function startPair(parts: PairParts): Pair {
           why = 'it can not go on from what it has'
           return
         }
+        if (memory.readOnly() === undefined) eepromWait = pace.eeprom
+        if (memory.waits && clock.uptimeMs() - began >= eepromWait && (await canRead())) {
+          eepromWait = Math.min(eepromWait * 2, longestEepromMs)
+          why = 'the chassis EEPROM is asked again'
+          again = true
+          return
+        }
+        if (mine.overtaken !== undefined && (await promised(mine.overtaken))) {
+          why = `the other controller promised term ${mine.overtaken}`
+          again = true
+          return
+        }
         if (wanted === 'give') {
           why = 'a changeover was asked for'
           return
@@ -385,7 +424,7 @@ export function startPair(parts: PairParts): Pair {
       }
     } finally {
       wanted = undefined
-      yieldUntil = clock.uptimeMs() + patience.yieldMs
+      if (!again) yieldUntil = clock.uptimeMs() + patience.yieldMs
       peers.listen((pipe) => pipe.end())
       log(`controller ${slot} steps down: ${why}`)
       // Who waits for an answer hears that it is not known, and asks the next owner.
@@ -394,9 +433,27 @@ export function startPair(parts: PairParts): Pair {
       feed = undefined
       role = 'standby'
       // The line is given last: whoever takes it finds nothing of ours under way.
-      await ask((signal) => line.release(signal)).catch((error: unknown) => {
-        if (!(error instanceof Fault)) throw error
-      })
+      if (!again) {
+        await ask((signal) => line.release(signal)).catch((error: unknown) => {
+          if (!(error instanceof Fault)) throw error
+        })
+      }
+    }
+  }
+
+  async function canRead(): Promise<boolean> {
+    const eeprom = await parts.openEeprom()
+    return typeof eeprom === 'object' && eeprom.reading.kind !== 'unreadable'
+  }
+
+  async function promised(term: number): Promise<boolean> {
+    try {
+      await promise(parts.medium, term)
+      return true
+    } catch (error) {
+      if (!(error instanceof MediumFault)) throw error
+      log(`a later term can not be promised: ${error.message}`)
+      return false
     }
   }
 

@@ -73,7 +73,7 @@ export function mayAnswer(
   return others.length > 0 ? 'wait' : 'alone'
 }
 
-/** The term to go on in, where a follower promised one that is not this owner's (PAIR, rejoin). */
-export function termAbove(promised: number, term: number): number | undefined {
-  return promised > term ? promised + 1 : undefined
+/** A follower promised a term that is not this owner's: it stores nothing of this one, which must lead above that. */
+export function isOvertaken(promised: number, term: number): boolean {
+  return promised > term
 }

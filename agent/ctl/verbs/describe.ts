@@ -1,6 +1,16 @@
 /** `describe`, `why` and `lookup`: one thing in full, what keeps it from being in sync, and what became of a request. */
+import { standingOf } from '../../core/controllers.ts'
 import type { PartState } from '../../core/reply.ts'
-import type { BayView, ChassisView, FunctionView, PolicyView, PoolView, ProfileView, Shown } from '../../core/views.ts'
+import type {
+  BayView,
+  ChassisView,
+  ControllerView,
+  FunctionView,
+  PolicyView,
+  PoolView,
+  ProfileView,
+  Shown,
+} from '../../core/views.ts'
 import { Usage } from '../arguments.ts'
 import { acceptedLines } from '../changing.ts'
 import type { Client } from '../client.ts'
@@ -9,11 +19,11 @@ import { type Exit, exitOf, exits } from '../exits.ts'
 import { duration, field, plain, table } from '../print.ts'
 import { addressWords, bladeWords, refusalLines, sourceWords, stateWords } from '../say.ts'
 
-const kinds = ['bay', 'profile', 'pool', 'policy', 'chassis'] as const
+const kinds = ['bay', 'profile', 'pool', 'policy', 'controller', 'chassis'] as const
 
 export const describe: Verb = {
   name: 'describe',
-  forms: ['bay N', 'profile ID', 'pool ID', 'policy ID', 'chassis'],
+  forms: ['bay N', 'profile ID', 'pool ID', 'policy ID', 'controller A|B', 'chassis'],
   say: 'show one thing in full',
   more: 'Of each function: the factory address, the assigned one, and the one that is applied.',
   examples: ['chassisctl describe bay 3', 'chassisctl describe profile web-01 -o json'],
@@ -29,14 +39,22 @@ export const describe: Verb = {
   },
 }
 
-/** `bay 3`, `profile web-01`, `pool lan`, `chassis`: as the name of a part. */
+/** `bay 3`, `profile web-01`, `pool lan`, `controller A`, `chassis`: as the name of a part. */
 function partWords(context: Context): string {
   const { words } = context
   const kind = words.choice('thing', kinds)
-  const name = kind === 'chassis' ? kind : kind === 'bay' ? `bay-${words.take('the bay')}` : `${kind}-${words.id(kind)}`
+  const name = kind === 'chassis' ? kind : `${kind}-${namedIn(words, kind)}`
   words.end()
   if (kind === 'bay' && !/^bay-[1-9]\d*$/.test(name)) throw new Usage(`'${name.slice(4)}' is no bay; say its number`)
   return name
+}
+
+function namedIn(words: Context['words'], kind: Exclude<(typeof kinds)[number], 'chassis'>): string {
+  if (kind === 'bay') return words.take('the bay')
+  if (kind !== 'controller') return words.id(kind)
+  const slot = words.take('the controller').toLowerCase()
+  if (slot !== 'a' && slot !== 'b') throw new Usage(`'${slot}' is no controller; say A or B`)
+  return slot
 }
 
 function missing(context: Context, client: Client, name: string): Exit {
@@ -58,6 +76,7 @@ function lines(client: Client, { part, revision }: PartState): readonly string[]
     case 'policy':
       return policy(part.view)
     case 'controller':
+      return controller(client, part.view)
     case 'health':
       return [`revision ${revision}`]
   }
@@ -103,6 +122,23 @@ function functionLines(view: FunctionView): readonly string[] {
     ...field('factory', factory, 2, 10),
     ...field('assigned', view.assigned ? addressWords(view.assigned) : '-', 2, 10),
     ...field('applied', applied, 2, 10),
+  ]
+}
+
+function controller(client: Client, view: ControllerView): readonly string[] {
+  const all = client.state.all('controller')
+  const { slot, role, serial, version, uptimeMs, sinceUptimeMs, store, pair } = view
+  const stands = standingOf(view, all)
+  const heard = role !== 'silent'
+  return [
+    ...field('controller', [slot, serial && `serial ${plain(serial)}`].filter(Boolean).join(', ')),
+    ...field('role', role),
+    ...field('standing', [stands, pair?.other.why && `the other: ${plain(pair.other.why)}`].filter(Boolean).join('; ')),
+    ...(heard ? field('version', `${version}, up ${duration(uptimeMs)}`) : []),
+    ...(heard && sinceUptimeMs !== undefined ? field(role, `for ${duration(uptimeMs - sinceUptimeMs)}`) : []),
+    ...(heard ? field('copies', store.copies.join(', ') || 'none') : []),
+    ...(pair ? field('members', pair.members.map(plain).join(', ') || 'none') : []),
+    ...store.notes.flatMap((note) => field('note', plain(note))),
   ]
 }
 

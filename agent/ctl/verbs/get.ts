@@ -1,5 +1,6 @@
 /** `get`: lists of what the chassis shows, one line each; with --watch a line more whenever one of them changes. */
 
+import { isNamed, standingOf } from '../../core/controllers.ts'
 import type { PartState, ReasonRow } from '../../core/reply.ts'
 import type { Event, PolicyView, PoolView, ProfileView } from '../../core/views.ts'
 import { type BayView, type ControllerView, type HealthView, type Part, partName } from '../../core/views.ts'
@@ -246,9 +247,13 @@ function policies(views: readonly PolicyView[]): readonly string[] {
 }
 
 function controllers(views: readonly ControllerView[]): readonly string[] {
+  const paired = views.some(({ pair }) => pair !== undefined)
   const head: readonly Column[] = [
     { head: 'SLOT' },
     { head: 'ROLE' },
+    { head: 'STANDING' },
+    { head: 'MEMBER' },
+    { head: 'SERIAL', shrinks: 'cut' },
     { head: 'VERSION' },
     { head: 'UP', right: true },
     { head: 'STORE' },
@@ -258,16 +263,23 @@ function controllers(views: readonly ControllerView[]): readonly string[] {
   ]
   return table(
     head,
-    views.map(({ slot, role, version, uptimeMs, store, host }) => [
-      slot,
-      role,
-      version,
-      duration(uptimeMs),
-      store.readOnly ? 'READ-ONLY' : 'ok',
-      store.copies.join(', '),
-      `${Math.round(store.eepromUse * 100)} %`,
-      host === 'unknown' ? undefined : plain(host.hostname),
-    ]),
+    views.map((view) => {
+      const { slot, role, serial, version, uptimeMs, store, host } = view
+      const silent = role === 'silent'
+      return [
+        slot,
+        role,
+        standingOf(view, views),
+        paired ? (isNamed(view, views) ? 'yes' : 'no') : undefined,
+        serial && plain(serial),
+        version,
+        silent ? undefined : duration(uptimeMs),
+        silent ? undefined : store.readOnly ? 'READ-ONLY' : 'ok',
+        store.copies.join(', '),
+        role === 'owner' ? `${Math.round(store.eepromUse * 100)} %` : undefined,
+        host === 'unknown' ? undefined : plain(host.hostname),
+      ]
+    }),
   )
 }
 

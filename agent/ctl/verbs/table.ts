@@ -5,6 +5,7 @@ import { assign, move, unassign } from './assign.ts'
 import { boot, locate, power, reseat, resync } from './bay.ts'
 import { describe, lookup, why } from './describe.ts'
 import { get } from './get.ts'
+import { backup, reset, restore } from './lives.ts'
 import { changeover, remove, secret, takeOver } from './office.ts'
 import { wait, watch } from './watch.ts'
 
@@ -14,4 +15,5 @@ export const verbs: readonly Verb[] = [
   ...[assign, unassign, move],
   ...[power, boot, reseat, locate, resync],
   ...[takeOver, changeover, lookup],
+  ...[backup, restore, reset],
 ]

@@ -63,6 +63,6 @@ export function newLife(): Life {
 
 /** Things with a behaviour of their own; data goes through as it is. */
 function isPart(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false
   return Object.values(value).some((member) => typeof member === 'function')
 }

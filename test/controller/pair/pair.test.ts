@@ -1,5 +1,6 @@
 /** Two controllers: what holds whoever of them is lost, and when (W10 to W14). */
 import { describe, expect, test } from 'vitest'
+import { promise } from '../../../agent/controller/store/marks.ts'
 import { id, pools, sanProfile } from '../../core/lab.ts'
 import { memoryMedium } from '../store/memory-medium.ts'
 import { PairRig } from './rig.ts'
@@ -191,6 +192,38 @@ describe('An owner that is lost', () => {
     await rig.settle()
     expect(rig.boots(3)).toHaveLength(1)
   })
+})
+
+test('An EEPROM that does not answer for a while holds whoever starts meanwhile, and nobody for longer', async () => {
+  const rig = await running()
+  const { state } = rig
+  rig.kill('A')
+  rig.kill('B')
+  rig.eeprom.chip.broken = 'no acknowledge'
+  rig.start('A')
+  rig.start('B')
+  await rig.clock.advance(30_000)
+  expect(saying(rig)).toContain('can not be read: no acknowledge')
+  rig.eeprom.chip.broken = undefined
+  await rig.until('they are a pair again', () => rig.owner?.pair?.status().standing.is === 'member')
+  expect(rig.state).toMatchObject({ revision: state.revision, epoch: state.epoch })
+  await rig.settle()
+  expect(rig.boots(3)).toHaveLength(1)
+})
+
+test('An owner that meets a promise of a later term leads anew above it, and the office stays', async () => {
+  const rig = new PairRig()
+  await rig.bothUp()
+  const { state } = rig
+  rig.kill('B')
+  // It set out to lead, promised, and came no further.
+  await promise(rig.B.medium, state.term + 7)
+  rig.start('B')
+  await rig.until('A passes it', () => rig.owner?.slot === 'A' && rig.state.term === state.term + 8)
+  await rig.paired()
+  expect(rig.state).toEqual({ ...state, term: state.term + 8 })
+  expect(rig.B.copy?.()).toEqual(rig.state)
+  expect(await rig.do(pool(1))).toMatchObject({ copies: ['flash', 'peer', 'eeprom'] })
 })
 
 describe('A changeover', () => {

@@ -66,7 +66,8 @@ export class Controller {
 export class PairRig {
   readonly hardware: Hardware
   readonly clock = new VirtualClock()
-  readonly host: ChassisHost
+  /** Another one, where the chassis itself is replaced. */
+  host: ChassisHost
   readonly wire: PairWire
   readonly A = new Controller('A', 'ctl-1')
   readonly B = new Controller('B', 'ctl-2')
@@ -78,10 +79,14 @@ export class PairRig {
   #requests = 0
   #serials = 2
 
-  constructor(board = 'hp-c7000', { seed = 1 }: { readonly seed?: number } = {}) {
+  /** `empty`: no blade in any bay, whatever the board is usually filled with. */
+  constructor(
+    board = 'hp-c7000',
+    { seed = 1, empty = false }: { readonly seed?: number; readonly empty?: boolean } = {},
+  ) {
     this.hardware = hardware(board)
     this.host = new ChassisHost(
-      newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings }),
+      newWorld({ hardware: this.hardware, seed: board, now: this.clock.now(), timings, empty }),
       this.clock,
     )
     this.eeprom = chassisEeprom(this.host)
@@ -233,6 +238,11 @@ export class PairRig {
       }
       await this.clock.advance(50)
     }
+  }
+
+  /** Of the agent that was started last, wherever. */
+  get bootId(): string {
+    return `boot-${this.#boots}`
   }
 
   /** Who leads, with commands answered. */

@@ -13,12 +13,12 @@ export function accepted(
   follow: string | undefined,
 ): readonly string[] {
   const { changed, diff, revision } = outcome.accepted
-  if (!changed) return [...hint(follow), `%OK unchanged at revision ${revision}: it is so already`]
+  if (!changed && diff.length === 0) return [...hint(follow), `%OK unchanged at revision ${revision}: it is so already`]
   const copies = `stored on ${copyWords(outcome.copies)}${outcome.singleCopy ? ', single copy' : ''}`
   return [
     ...diff.flatMap((line) => wrap(printable(line), columns, '  ')),
     ...hint(follow),
-    `%OK accepted revision ${revision}, ${copies}`,
+    changed ? `%OK accepted revision ${revision}, ${copies}` : `%OK accepted at revision ${revision}`,
   ]
 }
 

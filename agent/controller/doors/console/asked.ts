@@ -12,6 +12,7 @@ export type View =
   | { readonly view: 'pools' }
   | { readonly view: 'policies' }
   | { readonly view: 'health' }
+  | { readonly view: 'controllers' }
   | { readonly view: 'todo' }
   | { readonly view: 'events' }
   | { readonly view: 'store' }

@@ -1,7 +1,8 @@
 /** The chassis as a whole on the technician's screen: pools, policies, health, what needs hands, what happened, what is stored. */
+import { standingOf } from '../../../core/controllers.ts'
 import type { ChassisView, ControllerView, Event, PoolView } from '../../../core/views.ts'
 import type { Scene } from './scene.ts'
-import { dateTime, duration, printable, table, wrap } from './text.ts'
+import { columns, dateTime, duration, printable, table, wrap } from './text.ts'
 
 export function pools({ pools }: Scene): readonly string[] {
   if (pools.length === 0) return ['no pools; a central manager defines them']
@@ -79,7 +80,8 @@ function group(name: string, words: readonly string[]): readonly string[] {
   return wrap(`${name}: ${printable(words.join(', ')) || 'none'}`, 79, '  ')
 }
 
-function host({ slot, version, uptimeMs, host }: ControllerView): readonly string[] {
+function host({ slot, role, version, uptimeMs, host }: ControllerView): readonly string[] {
+  if (role === 'silent') return [`controller ${slot}: says nothing`]
   const mib = (bytes: number) => Math.round(bytes / 1_048_576)
   const own =
     host === 'unknown'
@@ -133,16 +135,103 @@ function when({ timeMs, bootId, uptimeMs }: Extract<Event, { kind: 'event' }>, p
   return bootId === presence.bootId ? `${duration(presence.uptimeMs - uptimeMs)} ago` : 'before the restart'
 }
 
+const standingWords: { readonly [standing in ReturnType<typeof standingOf>]: string } = {
+  leads: 'leads',
+  member: 'holds everything',
+  'catching-up': 'catching up',
+  refused: 'not taken in',
+  silent: 'says nothing',
+  absent: 'not there',
+}
+
+/** It told of itself: a standby knows of its owner only what the owner line shows. */
+const isHeard = ({ version }: ControllerView): boolean => version !== ''
+
+/** Who leads, who follows, and what each of them holds. */
+export function controllers({ controllers }: Scene): readonly string[] {
+  const all = [...controllers].sort((a, b) => (a.slot < b.slot ? -1 : 1))
+  const owner = all.find(({ pair }) => pair)
+  const rows = all.map((view) => {
+    const { slot, role, serial, sinceUptimeMs, uptimeMs, version, store } = view
+    return [
+      slot,
+      role,
+      serial ?? '',
+      standingWords[standingOf(view, all)],
+      isHeard(view) ? duration(uptimeMs - (sinceUptimeMs ?? 0)) : '',
+      version,
+      store.copies.length > 0 ? copyWords(store.copies) : '',
+    ]
+  })
+  return [
+    ...table(
+      [
+        { head: 'slot', most: 4 },
+        { head: 'role', most: 7 },
+        { head: 'serial', most: 12 },
+        { head: 'standing', most: 16 },
+        { head: 'for', most: 8, right: true },
+        { head: 'version', most: 8 },
+        { head: 'copies', most: 16 },
+      ],
+      rows,
+    ),
+    ...(owner?.pair
+      ? wrap(`may lead, as the chassis EEPROM tells: ${memberWords(owner.pair.members)}`, columns, '  ')
+      : []),
+    ...(owner?.pair?.other.is === 'absent' ? ['the other slot is empty'] : []),
+    ...(owner?.pair?.other.why === undefined
+      ? []
+      : wrap(`not taken in: ${printable(owner.pair.other.why)}`, columns, '  ')),
+    ...(all.length === 1 && all[0]?.role === 'owner' && !owner ? ['this controller knows of no other'] : []),
+  ]
+}
+
+/** Serial numbers, without what tells one life of a flash from another. */
+const memberWords = (members: readonly string[]): string =>
+  members.map((name) => printable(name.split('/')[0] ?? name)).join(', ') || 'nobody'
+
 export function store({ controllers }: Scene): readonly string[] {
-  return controllers.flatMap(({ slot, store }) => [
+  return controllers.flatMap((view) => storeOf(view, controllers))
+}
+
+function storeOf(view: ControllerView, all: readonly ControllerView[]): readonly string[] {
+  const { slot, role } = view
+  switch (role) {
+    case 'owner':
+      return isHeard(view) ? ownStore(view) : [`controller ${slot}: owns the chassis; its own line shows its store`]
+    case 'standby':
+      return wrap(`controller ${slot}: ${copyOf(view, all)}`, columns, '  ')
+    case 'silent':
+      return [`controller ${slot}: says nothing; what it keeps can not be told`]
+  }
+}
+
+function copyOf(view: ControllerView, all: readonly ControllerView[]): string {
+  const why = view.store.notes.at(-1)
+  switch (standingOf(view, all)) {
+    case 'member':
+      return 'standby; keeps a copy of everything, on flash'
+    case 'refused':
+      return `standby; keeps no copy: ${printable(why ?? 'it is not taken in')}`
+    case 'leads':
+    case 'catching-up':
+    case 'silent':
+    case 'absent':
+      return 'standby; its copy is not complete yet'
+  }
+}
+
+function ownStore({ slot, store }: ControllerView): readonly string[] {
+  return [
     ...wrap(
       `controller ${slot}: ${store.readOnly ? 'READ-ONLY: nothing can be changed, blades keep running' : 'stores changes'}`,
     ),
     ...wrap(`last change stored on: ${copyWords(store.copies)}`),
     `record ${store.index}, ${store.bytesWritten} bytes and ${store.syncs} syncs to flash since the start`,
     `chassis EEPROM: ${Math.round(store.eepromUse * 100)} % full, ${store.eepromPagesWritten} pages written since the start`,
-    ...store.notes.flatMap((note) => wrap(`note: ${printable(note)}`, 79, '  ')),
-  ])
+    ...store.notes.flatMap((note) => wrap(`note: ${printable(note)}`, columns, '  ')),
+  ]
 }
 
 const copyNames = { flash: 'flash', eeprom: 'EEPROM', peer: 'standby' } as const

@@ -115,6 +115,9 @@ async function carryOut(line: Line, parts: ConsoleParts, paste: Paste): Promise<
   }
 }
 
+/** What a controller that follows can tell without the hardware: itself, its copy, and how to use this line. */
+const shownOnStandby: { readonly [view: string]: true } = { controllers: true, store: true, version: true, help: true }
+
 async function obey(asked: Asked, parts: ConsoleParts, paste: Paste): Promise<readonly string[]> {
   const { front } = parts
   switch (asked.is) {
@@ -123,6 +126,8 @@ async function obey(asked: Asked, parts: ConsoleParts, paste: Paste): Promise<re
     case 'complaint':
       return refused(asked.refusal)
     case 'view': {
+      const elsewhere = shownOnStandby[asked.view.view] ? undefined : front.refuses?.()
+      if (elsewhere) return refused(elsewhere)
       const drawn = draw(asked.view, look(front))
       return 'refusal' in drawn ? refused(drawn.refusal) : [...drawn.lines, '%OK']
     }

@@ -31,6 +31,8 @@ export function draw(view: View, scene: Scene): Drawn {
       return { lines: ofChassis.policies(scene) }
     case 'health':
       return { lines: ofChassis.health(scene) }
+    case 'controllers':
+      return { lines: ofChassis.controllers(scene) }
     case 'todo':
       return { lines: ofChassis.todo(scene) }
     case 'events':

@@ -19,6 +19,8 @@ export interface Verb {
   /** What a word of it does, where that can not be guessed. */
   readonly more: readonly string[]
   readonly example: string
+  /** Done without any other word: no slip of the finger, and no noise, may be short for it. */
+  readonly whole?: true
   /** Reads the words after the verb. What is wrong with them is kept by `words`. */
   parse(words: Words): Asked
 }
@@ -26,7 +28,19 @@ export interface Verb {
 const view = (view: View): Asked => ({ is: 'view', view })
 const command = (command: WireCommand): Asked => ({ is: 'command', command })
 
-const nouns = ['bays', 'bay', 'profiles', 'profile', 'pools', 'policies', 'health', 'todo', 'events', 'store'] as const
+const nouns = [
+  'bays',
+  'bay',
+  'profiles',
+  'profile',
+  'pools',
+  'policies',
+  'health',
+  'controllers',
+  'todo',
+  'events',
+  'store',
+] as const
 const bootWords: Readonly<Record<'pxe' | 'http' | 'san' | 'local' | 'setup', OverrideTarget>> = {
   pxe: 'pxe',
   http: 'http',
@@ -51,6 +65,7 @@ export const verbs: readonly Verb[] = [
       'show pools',
       'show policies',
       'show health',
+      'show controllers',
       'show todo',
       'show events',
       'show store',
@@ -72,6 +87,7 @@ export const verbs: readonly Verb[] = [
         case 'pools':
         case 'policies':
         case 'health':
+        case 'controllers':
         case 'todo':
         case 'events':
         case 'store':
@@ -200,6 +216,7 @@ export const verbs: readonly Verb[] = [
     says: 'the other controller leads from now on; no blade is touched',
     more: ['force        though it lacks something; on a standby: take over here'],
     example: 'changeover',
+    whole: true,
     parse: (words) => command({ kind: 'changeover', force: words.maybe('force') }),
   },
   {
@@ -351,8 +368,14 @@ export function parseLine(line: string): Asked {
 function pick(words: Words): Verb | undefined {
   if (words.maybe('?')) return verbs.find(({ verb }) => verb === 'help')
   const names = verbs.map(({ verb }) => verb) as [string, ...string[]]
+  const typed = words.next
   const name = words.keyword(names, 'a verb of this console')
-  return words.complaint ? undefined : verbs.find(({ verb }) => verb === name)
+  const verb = words.complaint ? undefined : verbs.find(({ verb }) => verb === name)
+  if (verb?.whole && typed !== name) {
+    words.complain('field-missing', `'${name}' is typed in full; ${words.usage}`)
+    return undefined
+  }
+  return verb
 }
 
 function complaint(words: Words): Asked {
@@ -363,6 +386,7 @@ function complaint(words: Words): Asked {
 export function follow(wanted: WireCommand, bay: number | undefined): string | undefined {
   const at = bay ?? ('bay' in wanted ? wanted.bay : undefined)
   if (at !== undefined) return `show bay ${at}`
+  if (wanted.kind === 'changeover') return 'show controllers'
   if (wanted.kind === 'define-policy' || wanted.kind === 'remove-policy') return 'show policies'
   const profile: ProfileId | undefined =
     'profile' in wanted && typeof wanted.profile === 'string' ? wanted.profile : undefined

@@ -83,7 +83,8 @@ export function openMqtt(parts: MqttParts): MqttDoor {
   let failures = 0
   let shortLived = 0
   let connection = 0
-  let toldEpoch: number | undefined
+  /** Life and epoch that presence said last. */
+  let told: string | undefined
   let lastLine = ''
   let cancelWait = () => {}
 
@@ -272,7 +273,7 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     if ('removed' in heard) outbox.show(heard.removed)
     else {
       outbox.show(partName(heard.part), heard)
-      if (heard.part.part === 'chassis' && heard.part.view.epoch !== toldEpoch && !closing) outbox.presence(true)
+      if (heard.part.part === 'chassis' && standing(heard.part.view) !== told && !closing) outbox.presence(true)
     }
     pump()
   })
@@ -313,7 +314,7 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     switch (message.kind) {
       case 'presence': {
         const presence = presenceNow(message.online)
-        toldEpoch = presence.epoch
+        told = standing(presence)
         const publish = { topic: presenceTopic, payload: encodePresence(presence), qos: 1, retain: true } as const
         // Not retained: there is one will, and it is not JSON, so that this would outlive the agent.
         return [publish, ...mirror(topicOf({ kind: 'presence', chassis }, 'json'), () => toJson(presence), false)]
@@ -396,3 +397,6 @@ export function openMqtt(parts: MqttParts): MqttDoor {
   connect()
   return { state: () => state, close }
 }
+
+/** What managers reckon by: where it changes, presence is said anew at once. */
+const standing = ({ incarnation, epoch }: Pick<Presence, 'incarnation' | 'epoch'>): string => `${incarnation} ${epoch}`

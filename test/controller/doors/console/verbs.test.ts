@@ -16,6 +16,7 @@ describe('a technician at the console', () => {
       expect(parseLine(example)).not.toMatchObject({ is: 'complaint' })
       const front = new LabFront()
       if (!/^(assign|factory)/.test(example)) front.running()
+      if (example.startsWith('changeover')) front.moment = { ...front.moment, standby: { is: 'member' } }
       if (example.startsWith('move'))
         front.do({ kind: 'assign', profile: 'db-01' as never, to: { bay: 2 }, when: 'now', preprovision: false })
       const seat = await seated(front)
@@ -94,6 +95,7 @@ describe('a technician at the console', () => {
   it.each([
     ['shwo bays', 'FIELD_INVALID'],
     ['re bay 3', 'FIELD_INVALID'], // reseat or resync
+    ['chang', 'FIELD_MISSING'], // without another word to it, it is typed in full
     ['power', 'FIELD_MISSING'],
     ['power bay', 'FIELD_MISSING'],
     ['power bay 0 on', 'FIELD_INVALID'],
