@@ -195,6 +195,8 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
   const medium = nodeMedium(`${config.data}/store`)
   let served: Served | undefined
   let standby: ReturnType<typeof openStandbyDesk> | undefined
+  /** What was said by name counts until this controller has led once. */
+  let said = adopt
 
   let since = clock.uptimeMs()
   const asStandby = ({ standing, members, self }: PairStatus): ControllerView => ({
@@ -239,7 +241,7 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
           others,
           takes: true,
           ...(serial !== undefined && { serial }),
-          ...(adopt && { adopt }),
+          ...(said && { adopt: said }),
         },
         driver: driverOf(ground, owns),
         pair: {
@@ -253,6 +255,7 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
         },
       })
       served = leading
+      if (!leading.memory.waits) said = undefined
       const doors = openDoors(ground, leading)
       return {
         memory: leading.memory,

@@ -5,6 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type { ChassisId, Serial } from '../core/addresses.ts'
+import { policyFor } from '../core/policy.ts'
 import { evolve, type StoreRecord } from '../core/record.ts'
 import type { Copy } from '../core/reply.ts'
 import { blank, type Doubt, type State } from '../core/state.ts'
@@ -454,7 +455,7 @@ const headroomPages = 16
 
 /**
  * The state as large as it may become without a command that is asked whether it fits: each bay with its power wanted,
- * and with a doubt for the profile that waits there for a blade (W10).
+ * with a doubt for the profile that waits there for a blade, and with a rescue that tried every spare (W10, W24).
  */
 function withHeadroom(state: State): State {
   const bays = Object.entries(state.bays).map(([key, own]) => [Number(key), { ...own, power: 'off' as const }] as const)
@@ -465,8 +466,22 @@ function withHeadroom(state: State): State {
     const placed = Object.fromEntries(connections.map(({ id }, at) => [id, `mezz${at % 8}:${at % 4}-v${at}`]))
     return [{ profile, token, bay, serial: longestSerial(bay), placed, keeps: true, kept: false, vouched: false }]
   })
+  const rescued = Object.entries(state.bays).flatMap(([bay, { intent }]) => {
+    const policy = intent && policyFor(state, intent.profile, Number(bay))
+    if (!policy) return []
+    const tried = Array.from({ length: policy.attempts }, (_, at) => 100 + at)
+    const serial = longestSerial(Number(bay))
+    return [[intent.profile, { policy: policy.id, from: 100, serial, tried, revision: 999_999_999 }] as const]
+  })
+  const rescues = { ...Object.fromEntries(rescued) }
   // The revision grows whatever is done.
-  return { ...state, revision: 999_999_999, bays: Object.fromEntries(bays), doubts: [...state.doubts, ...coming] }
+  return {
+    ...state,
+    ...(rescued.length > 0 && { rescues }),
+    revision: 999_999_999,
+    bays: Object.fromEntries(bays),
+    doubts: [...state.doubts, ...coming],
+  }
 }
 
 /** As long as one may be, and hard to compress. */

@@ -190,7 +190,15 @@ export function readBody(read: Reading, message: pb.v1.Request.$Properties): Bod
   const blades = { setBootPlan, assign, unassign, move, overrideBoot, power, reseat, locate, resync }
   const lives = { restore, factoryReset }
   const questions = { readState, listEvents, listReasons, lookUpRequest, backup }
-  const one = read.one('body', { ...identity, ...blades, ...lives, definePolicy, removePolicy, changeover, ...questions })
+  const one = read.one('body', {
+    ...identity,
+    ...blades,
+    ...lives,
+    definePolicy,
+    removePolicy,
+    changeover,
+    ...questions,
+  })
   if (one === undefined) return one
   switch (one.name) {
     case 'takeOver':

@@ -20,7 +20,7 @@ export interface Peers {
 }
 
 /** A longer line is no message of a pair: the largest holds the whole state once. */
-const longestMessage = 8 * 1024 * 1024
+const longestMessage = 64 * 1024 * 1024
 
 export interface TcpPeers {
   readonly listen: { readonly host: string; readonly port: number }

@@ -149,6 +149,8 @@ export function startPair(parts: PairParts): Pair {
   /** It could not lead, and gave the line to the other one; from then on it shows what is wrong. */
   let declined = false
   let members: readonly string[] = []
+  /** As the owner's memory has them, which wrote them. */
+  let named: (() => readonly string[]) | undefined
   let self: string | undefined
   let feed: Feed | undefined
   let replica: Replica | undefined
@@ -336,9 +338,11 @@ export function startPair(parts: PairParts): Pair {
       })
       link.onMessage((message) => {
         if (message.is === 'ping') {
+          const news = told !== message.member
           told = message.member
           standing = { is: told ? 'member' : 'catching-up' }
           parts.events.passOver(message.events)
+          if (news && !over) link.send({ is: 'view', view: parts.view() })
           return
         }
         void copy.receive(message).then((answer) => {
@@ -375,6 +379,7 @@ export function startPair(parts: PairParts): Pair {
     const serving = await parts.lead({ eeprom, others: mine, owns: ownedBy(slot, line) })
     const { memory } = serving
     self = memory.self
+    named = memory.members
     log(
       `controller ${slot} owns the chassis${memory.readOnly() === undefined ? '' : `, and holds: ${memory.readOnly()}`}`,
     )
@@ -391,7 +396,6 @@ export function startPair(parts: PairParts): Pair {
     try {
       while (!halt.signal.aborted) {
         const now = await look()
-        members = memory.members()
         if (now !== 'unknown' && now.owner !== slot) {
           why = `controller ${now.owner === 'none' ? other : now.owner} owns the chassis`
           return
@@ -430,6 +434,8 @@ export function startPair(parts: PairParts): Pair {
       // Who waits for an answer hears that it is not known, and asks the next owner.
       mine.close(why)
       await serving.stop()
+      members = memory.members()
+      named = undefined
       feed = undefined
       role = 'standby'
       // The line is given last: whoever takes it finds nothing of ours under way.
@@ -494,7 +500,7 @@ export function startPair(parts: PairParts): Pair {
       role,
       line: reading,
       standing: role === 'owner' ? (feed?.standing ?? { is: 'absent' }) : standing,
-      members,
+      members: named?.() ?? members,
       self,
       other: feed?.view,
     }

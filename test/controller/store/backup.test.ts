@@ -1,4 +1,8 @@
 /** What a chassis holds, as a text and back: nothing that the EEPROM would keep is lost, and nothing else is believed. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -160,6 +164,17 @@ describe('A backup', () => {
       }
     }
   }
+})
+
+test('what is in a backup can be read by hand, as its README says', () => {
+  const readme = readFileSync(new URL('../../../agent/controller/store/README.md', import.meta.url), 'utf8')
+  const [, line = ''] = /```sh\n(sed 1d demo\.backup [\s\S]*?)```/.exec(readme) ?? []
+  const folder = mkdtempSync(join(tmpdir(), 'midplane-backup-'))
+  const { state } = lived()
+  writeFileSync(join(folder, 'demo.backup'), write(fileOf(state)))
+  const said = execFileSync('sh', ['-c', line], { cwd: folder, encoding: 'utf8' })
+  expect(JSON.parse(said)).toMatchObject({ serial: 'CZ3210ABCD', keys: { revision: state.revision } })
+  rmSync(folder, { recursive: true })
 })
 
 describe('The largest chassis', () => {

@@ -31,7 +31,7 @@ function busy(): LabFront {
   front.do({ kind: 'override-boot', bay: 3, override: { target: 'pxe', lasts: 'once' } })
   front.do({ kind: 'locate', bay: 4, lit: true })
   const left = {
-    profiles: [id(longest)],
+    profiles: [id<'Profile'>(longest)],
     spares: [14, 13, 12, 11],
     afterSeconds: 86_400,
     cut: true,
