@@ -14,7 +14,7 @@ import { newStretch, passphraseKey, type Sealer, sealer as sealerOf } from './se
 import type { Showing } from './showing.ts'
 import { type BackupFile, type Locked, readBackup, writeBackup } from './store/backup.ts'
 import type { Problem } from './store/backup-lines.ts'
-import { GENESIS } from './store/copies.ts'
+import { GENESIS, parsePosition } from './store/copies.ts'
 
 export interface BackupParts {
   readonly agent: Pick<Agent, 'now'>
@@ -61,10 +61,9 @@ export function openBackups({ agent, showing, sealer }: BackupParts): Backups {
 
   /** Where the binding store stands; a moment later it may stand further. */
   function stands({ term }: State): BackupFile['at'] {
-    for (const { part } of showing.parts()) {
-      if (part.part === 'controller') return { term, index: part.view.store.index, digest: part.view.store.digest }
-    }
-    return { ...GENESIS, term }
+    const owner = showing.parts().find(({ part }) => part.part === 'controller' && part.view.role === 'owner')?.part
+    const { index, digest } = owner?.part === 'controller' ? owner.view.store : GENESIS
+    return parsePosition({ term, index, digest }) ?? { ...GENESIS, term }
   }
 
   return {
@@ -82,8 +81,13 @@ export function openBackups({ agent, showing, sealer }: BackupParts): Backups {
         secrets: Object.keys(state.secrets) as SecretId[],
         ...(locked && { locked }),
       })
-      if (text !== undefined) return { kind: 'backup', text }
-      return { kind: 'refused', refusal: refuse('too-large', 'this is more than a backup can hold; remove profiles') }
+      if (text === undefined) {
+        return { kind: 'refused', refusal: refuse('too-large', 'this is more than a backup can hold; remove profiles') }
+      }
+      // One that nobody can read would be found out when it is the last one.
+      if (readBackup(text).ok) return { kind: 'backup', text }
+      const say = 'this version could not read back what it holds, so it gives no backup of it; update the agent'
+      return { kind: 'refused', refusal: refuse('newer-than-me', say) }
     },
     read: async ({ backup: text, passphrase, profiles, force }) => {
       const read = readBackup(text)

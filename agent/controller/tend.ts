@@ -89,6 +89,8 @@ export class NotStored extends Error {
 interface Touch {
   pending: boolean
   blind: Sight['blind']
+  /** Its blade was seen in this life of the agent. Until then it may wear anything, whatever its BMC does not say (W15). */
+  met: boolean
   serial: string | undefined
   power: { action: NonNullable<Sight['asked']['power']>['action']; at: number } | undefined
   policyAt: number | undefined
@@ -125,6 +127,7 @@ export function startWork(parts: WorkParts): Work {
     const fresh: Touch = {
       pending: true,
       blind: 'agent-started',
+      met: false,
       serial: undefined,
       power: undefined,
       policyAt: undefined,
@@ -148,6 +151,7 @@ export function startWork(parts: WorkParts): Work {
       Object.assign(touch, { pending: false, power: undefined, policyAt: undefined, secrets: [], cut: false })
     }
     if (slot !== 'unknown') touch.serial = present?.serial
+    if (blade !== 'unknown' && blade !== 'empty') touch.met = true
     const seconds = (at: number) => (clock.uptimeMs() - at) / 1000
     const sight: Sight = {
       slot,
@@ -257,9 +261,14 @@ export function startWork(parts: WorkParts): Work {
     touch.sending = observation.saw === 'sent' && next !== undefined
     // What was written counts for one arming only (W16), and a power request for the blade that it was made of.
     if (observation.saw === 'off' || observation.saw === 'left') Object.assign(touch, { power: undefined, secrets: [] })
-    await core.commit({ kind: 'observation', observation }, everywhere(observation, bayState(core.state(), bay)))
+    const judged = bayState(core.state(), bay)
+    await core.commit({ kind: 'observation', observation }, everywhere(observation, judged))
     // Not if a command for this bay came in while the note became durable.
     if (!next || core.isChanging(bay) || !(await standsStill(bay))) return 0
+    // Nor if by what was noted of other bays meanwhile this would not be noted any more (I1).
+    const state = core.state()
+    const without = { ...state, bays: { ...state.bays, [bay]: judged } }
+    if (canonical(planBay(without, bay, observed, hardware).note) !== canonical(observation)) return 0
     return (await take(next)) ? 0 : backOff(touchOf(bay))
   }
 
@@ -303,7 +312,9 @@ export function startWork(parts: WorkParts): Work {
       return true
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      if (error.maybe && !onBackplane(step)) Object.assign(touch, { pending: true, blind: error.blind, cut: false })
+      if (error.maybe && !onBackplane(step)) {
+        Object.assign(touch, { pending: true, cut: false, ...(touch.met && { blind: error.blind }) })
+      }
       touch.trouble = find(
         step.kind === 'permit' ? 'permit-refused' : error.blind === 'agent-started' ? 'bmc-silent' : error.blind,
         error.message,

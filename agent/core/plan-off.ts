@@ -67,7 +67,7 @@ function clear({ bay, blade }: View): readonly Step[] {
 
 /** Armed, permitted, and not on yet: asked again after a while, or taken back when it is no longer wanted (W3). */
 function underway(view: View): BayPlan | undefined {
-  const { bay, own, slot, blade, sight, dressing } = view
+  const { bay, own, slot, blade, sight, dressing, state, observed } = view
   const { life } = own
   const latch = slot.permit
   if (life?.came !== 'armed') return undefined
@@ -79,6 +79,8 @@ function underway(view: View): BayPlan | undefined {
     !own.stopping &&
     view.leavers.length === 0 &&
     life.profile === own.intent?.profile &&
+    // What was noted of another bay since then counts, too (I1).
+    (life.profile === undefined || elsewhere(state, own, slot, observed).length === 0) &&
     (life.profile === undefined ? isBare(blade) : dressing !== undefined && isDressed(blade, dressing))
   if (latch !== 'none' && !stillWanted) return undefined
   // Without a latch the request itself has to be taken back: it may only be slow.

@@ -81,7 +81,9 @@ export function envelopes(snapshot: Snapshot, client: ClientId, now: () => numbe
       const sequence = given.sequence ?? (isGoverned() ? nextSequence() : undefined)
       const epoch = held >= 0 ? held : snapshot.chassis?.epoch
       // Taking over names the epoch itself.
-      const within = given.epoch ?? (isGoverned() && body.kind !== 'take-over' ? epoch : undefined)
+      // With nobody in office, too, once a controller went on from a copy.
+      const names = isGoverned() || (epoch ?? 0) > 0
+      const within = given.epoch ?? (names && body.kind !== 'take-over' ? epoch : undefined)
       return {
         ...(within !== undefined && { epoch: within }),
         ...(sequence !== undefined && { sequence }),

@@ -109,10 +109,11 @@ export interface Kept {
 
 /**
  * Starts a program again after it died, as the controller's watchdog would. `born` and `died` are told of every life.
- * A program that complains about how it was started (code 2) would only complain again: it is given up.
+ * A program that complains about how it was started (code 2) would only complain again: it is given up. `wanted` is
+ * asked at the beginning of each life, where it may be another one.
  */
 export function keep(
-  program: Program,
+  wanted: Program | (() => Program),
   again: { readonly afterMs: number; readonly after?: (ms: number, call: () => void) => () => void },
   told: { born(child: Child): void; died(ended: Ended): void; gaveUp(ended: Ended): void },
 ): Kept {
@@ -124,7 +125,7 @@ export function keep(
 
   function live(): void {
     if (over || held || child) return
-    const started = start(program)
+    const started = start(typeof wanted === 'function' ? wanted() : wanted)
     child = started
     told.born(started)
     void started.ended.then((ended) => {

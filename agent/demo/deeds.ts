@@ -1,9 +1,13 @@
 /** The lines that are for the demo and not for the controller: what hands do to a chassis. Pure: text → deed or complaint. */
 import type { Bay } from '../core/blade.ts'
 import type { BootRecord, UsedFunction } from '../sim/log.ts'
+import type { Slot } from './folder.ts'
 
 export type DemoDeed =
-  | { readonly do: 'kill' | 'cut' | 'help' }
+  | { readonly do: 'cut' | 'help' }
+  /** Absent: the one that owns the chassis. */
+  | { readonly do: 'kill'; readonly slot?: Slot }
+  | { readonly do: 'take-out' | 'put-back' | 'replace' | 'line'; readonly slot: Slot }
   | { readonly do: 'pull' | 'insert' | 'press' | 'boots'; readonly bay: Bay }
   | { readonly wrong: string }
 
@@ -17,9 +21,28 @@ export const deedHelp: readonly string[] = [
   '  Ctrl-D                 end the demo; its state stays for the next time',
 ]
 
+/** With two controllers. */
+export const pairDeedHelp: readonly string[] = [
+  '  demo kill controller A      SIGKILL; without a letter the one that owns',
+  '  demo remove controller A    pull it out of its slot',
+  '  demo insert controller A    put it back, with what it had on its flash',
+  '  demo replace controller A   a blank one off the shelf in its place',
+  '  demo line B                 your cable goes to controller B',
+  '  demo pull blade 3           pull the blade out of bay 3, running or not',
+  '  demo insert blade 3         put it back into bay 3',
+  '  demo cut power              AC off, for the chassis and both controllers; then back',
+  '  demo press button 3         the power button of blade 3',
+  '  demo boots 3                what booted in bay 3, as the hardware logged it',
+  '  Ctrl-D                      end the demo; its state stays for the next time',
+]
+
 const forms: readonly { readonly words: readonly string[]; readonly do: Exclude<DemoDeed, { wrong: string }>['do'] }[] =
   [
     { words: ['kill', 'controller'], do: 'kill' },
+    { words: ['remove', 'controller'], do: 'take-out' },
+    { words: ['insert', 'controller'], do: 'put-back' },
+    { words: ['replace', 'controller'], do: 'replace' },
+    { words: ['line'], do: 'line' },
     { words: ['pull', 'blade'], do: 'pull' },
     { words: ['insert', 'blade'], do: 'insert' },
     { words: ['cut', 'power'], do: 'cut' },
@@ -41,6 +64,17 @@ export function parseDeed(line: string): DemoDeed | undefined {
   const rest = words.slice(form.words.length)
   switch (form.do) {
     case 'kill':
+    case 'take-out':
+    case 'put-back':
+    case 'replace':
+    case 'line': {
+      const [letter, ...more] = rest
+      if (letter === undefined && form.do === 'kill') return { do: 'kill' }
+      const slot = letter?.toUpperCase()
+      if ((slot !== 'A' && slot !== 'B') || more.length > 0)
+        return { wrong: `say which controller, A or B: demo ${form.words.join(' ')} B` }
+      return { do: form.do, slot }
+    }
     case 'cut':
     case 'help':
       return rest.length === 0 ? { do: form.do } : { wrong: `'${rest[0]}' is one word too many; say demo help` }

@@ -1,19 +1,30 @@
 /**
- * Where the demo's state lasts from run to run: the chassis (what real hardware would keep), the controller's flash, and
- * the logs. Only what the demo itself made is ever removed, and only one demo at a time works in it.
+ * Where the demo's state lasts from run to run: the chassis (what real hardware would keep), each controller's flash with
+ * its label, and the logs. Only what the demo itself made is ever removed, and only one demo at a time works in it.
  */
 import { accessSync, appendFileSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import type { ControllerView } from '../core/views.ts'
 import { CanNot } from './can-not.ts'
+
+export type Slot = ControllerView['slot']
+
+/** A controller as a part that hands can replace. */
+export interface Part {
+  readonly flash: string
+  readonly log: string
+  /** Serial number that is printed on it. */
+  label(): string
+  /** Another one off the shelf: blank, with another label. */
+  replace(): void
+}
 
 export interface Folder {
   /** Of the simulated chassis, its EEPROM in it. */
   readonly chassis: string
-  /** The controller's flash. */
-  readonly flash: string
+  readonly parts: { readonly [slot in Slot]: Part }
   /** Accounts of the BMCs, for the controller. */
   readonly accounts: string
-  readonly agentLog: string
   readonly simulatorLog: string
   /** A program that works here, too: the next demo waits for its end, should this one be killed. */
   works(pid: number | undefined): void
@@ -25,28 +36,51 @@ export async function openFolder(dir: string, chassis: string, fresh: boolean): 
   const place = join(dir, chassis)
   const at = (name: string) => join(place, name)
   const lock = at('running')
-  const parts = {
-    chassis: at('chassis'),
-    flash: at('controller-a'),
-    accounts: at('bmc.json'),
-    agentLog: at('controller-a.log'),
-    simulatorLog: at('chassis.log'),
-  }
+  const own = { chassis: at('chassis'), accounts: at('bmc.json'), simulatorLog: at('chassis.log') }
+  const flashes = { A: at('controller-a'), B: at('controller-b') }
+  const made = [
+    ...Object.values(own),
+    ...Object.values(flashes).flatMap((path) => [path, `${path}.log`, labelAt(path)]),
+  ]
   try {
     makeFolder(resolve(place))
     accessSync(place, constants.W_OK)
     await takeLock(lock, place)
-    if (fresh) for (const path of Object.values(parts)) rmSync(path, { recursive: true, force: true })
-    mkdirSync(parts.flash, { recursive: true })
+    if (fresh) for (const path of made) rmSync(path, { recursive: true, force: true })
+    mkdirSync(flashes.A, { recursive: true })
   } catch (error) {
     if (error instanceof CanNot) throw error
     const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     throw new CanNot(`the folder ${dir} can not be written (${why}); name another with --dir`)
   }
   return {
-    ...parts,
+    ...own,
+    parts: { A: partAt('A', flashes.A), B: partAt('B', flashes.B) },
     works: (pid) => void (pid !== undefined && appendFileSync(lock, `${pid}\n`)),
     release: () => rmSync(lock, { force: true }),
+  }
+}
+
+const labelAt = (flash: string) => `${flash}.label`
+
+function partAt(slot: Slot, flash: string): Part {
+  const label = () => {
+    try {
+      return readFileSync(labelAt(flash), 'utf8').trim()
+    } catch {
+      return `CTL-${slot}1`
+    }
+  }
+  return {
+    flash,
+    log: `${flash}.log`,
+    label,
+    replace: () => {
+      const next = Number(/\d+$/.exec(label())?.[0] ?? 1) + 1
+      rmSync(flash, { recursive: true, force: true })
+      mkdirSync(flash)
+      writeFileSync(labelAt(flash), `CTL-${slot}${next}\n`)
+    },
   }
 }
 

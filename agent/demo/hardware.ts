@@ -4,6 +4,7 @@
  */
 import type { Bay } from '../core/blade.ts'
 import type { BootRecord } from '../sim/log.ts'
+import type { Slot } from './folder.ts'
 
 /** What the chassis did not let us do, in its words. */
 export class Refused extends Error {
@@ -16,6 +17,10 @@ export interface Hands {
   insert(bay: Bay): Promise<string>
   press(bay: Bay): Promise<void>
   ac(on: boolean): Promise<void>
+  /** In a chassis for two controllers: takes the part out of its slot, or puts one there. */
+  controller(slot: Slot, does: 'remove' | 'insert'): Promise<void>
+  /** Whose the backplane is; a latch, also when that controller is dead. */
+  owner(): Promise<Slot | 'none'>
   /** Oldest first. */
   boots(bay?: Bay): Promise<readonly BootRecord[]>
   /** Blades with an operating system up. */
@@ -23,6 +28,7 @@ export interface Hands {
 }
 
 interface World {
+  readonly line?: { readonly owner: Slot | 'none' }
   readonly shelf: { readonly [serial: string]: unknown }
   readonly bays: {
     readonly [bay: string]: {
@@ -62,6 +68,8 @@ export function handsAt(url: string): Hands {
     },
     press: async (bay) => void (await ask('/button', { bay })),
     ac: async (on) => void (await ask('/ac', { on })),
+    controller: async (slot, does) => void (await ask('/controller', { slot, does })),
+    owner: async () => (await world()).line?.owner ?? 'none',
     boots: async (bay) => {
       const { boots } = (await ask(bay === undefined ? '/boots' : `/boots?bay=${bay}`)) as {
         readonly boots: readonly BootRecord[]

@@ -1,6 +1,6 @@
 /**
- * `npm start`: Midplane on one machine. Puts a broker, a simulated chassis and its controller together, draws the first
- * screen from what is really there, and hands the terminal over to the controller's console. Whatever ends it, nothing
+ * `npm start`: Midplane on one machine. Puts a broker, a simulated chassis and its controller, or two of them, together,
+ * draws the first screen from what is really there, and hands the terminal over to a controller's console. Whatever ends it, nothing
  * of it is left running.
  */
 import { existsSync } from 'node:fs'
@@ -11,11 +11,14 @@ import { promptOf } from '../controller/doors/console/console.ts'
 import { version } from '../version.ts'
 import { usualPort } from './broker.ts'
 import { CanNot } from './can-not.ts'
+import type { Slot } from './folder.ts'
 import { type Options, readOptions, usage } from './options.ts'
-import { firstScreen } from './screen.ts'
-import { ControllerLine, note, obey, tellNews } from './session.ts'
+import { note } from './say.ts'
+import { firstScreen, pairWords } from './screen.ts'
+import { ControllerLine, obey, type Seat, tellNews } from './session.ts'
 import { type Stage, setStage } from './stage.ts'
 import { openTerminal, type Terminal } from './terminal.ts'
+import { Watch } from './watch.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
@@ -25,6 +28,8 @@ async function run(asked: Options): Promise<void> {
   const loaded = loadHardware(boards, options.board)
   if (!loaded.ok) throw new CanNot(loaded.say)
   const { board } = loaded.value
+  if (options.pair && board.controllers.count < 2)
+    throw new CanNot(`a ${board.name} has one controller slot; leave --pair out, or name another chassis with --board`)
 
   const halt = new AbortController()
   let leave = () => {}
@@ -34,8 +39,17 @@ async function run(asked: Options): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, leave)
 
   let terminal: Terminal | undefined
-  const prompt = promptOf(options.chassis, 'A')
-  const line = new ControllerLine(prompt, () => terminal)
+  let watch: Watch | undefined
+  /** Where the cable is. */
+  let at: Slot = 'A'
+  const lineOf = (slot: Slot) => {
+    // Of two it may be out of its slot, too: the watch tells what becomes of it.
+    const [name, then] = options.pair
+      ? [`the line of controller ${slot}`, '']
+      : ["the controller's line", '; its watchdog starts it again']
+    return new ControllerLine(promptOf(options.chassis, slot), name, then, () => (at === slot ? terminal : undefined))
+  }
+  const lines = { A: lineOf('A'), B: lineOf('B') }
   const shows = process.stdout.isTTY && !options.headless
   let last = ''
   const progress = (text: string) => {
@@ -47,8 +61,12 @@ async function run(asked: Options): Promise<void> {
 
   const setting = setStage(options, here, boards, {
     progress: (text) => terminal === undefined && progress(text),
-    born: (child) => line.born(child),
-    died: (ended) => (terminal ? line.died(ended) : tell('the controller died; its watchdog starts it again')),
+    born: (slot, child) => lines[slot].born(child),
+    died: (slot, ended) => {
+      lines[slot].died(ended)
+      if (watch) watch.died(slot, ended)
+      else if (!terminal) tell('the controller died; its watchdog starts it again')
+    },
   })
   const stage = await Promise.race([setting, left])
   if (stage === undefined) {
@@ -63,7 +81,14 @@ async function run(asked: Options): Promise<void> {
     progress('')
     for (const each of options.headless ? headless(options, stage, board.name) : await screen(options, stage, board))
       say(each)
-    if (!options.headless) terminal = takeTerminal(prompt, line, stage, leave)
+    if (options.pair) watch = new Watch(stage, say)
+    if (!options.headless) {
+      const plug = (slot: Slot) => {
+        at = slot
+        terminal?.prompt(lines[slot].prompt)
+      }
+      terminal = takeTerminal({ stage, line: () => lines[at], plug, watch }, leave)
+    }
     const telling = tellNews(stage, tell, halt.signal)
     await Promise.race([left, stage.broken])
     halt.abort()
@@ -74,12 +99,12 @@ async function run(asked: Options): Promise<void> {
   }
 }
 
-function takeTerminal(prompt: string, line: ControllerLine, stage: Stage, leave: () => void): Terminal {
+function takeTerminal(seat: Omit<Seat, 'terminal'>, leave: () => void): Terminal {
   // One line after the other, as on a real line.
   let turn: Promise<void> = Promise.resolve()
-  const terminal: Terminal = openTerminal(prompt, {
+  const terminal: Terminal = openTerminal(seat.line().prompt, {
     line: (text) => {
-      turn = turn.then(() => obey(text, stage, line, terminal))
+      turn = turn.then(() => obey(text, { ...seat, terminal }))
       turn.catch(fail)
     },
     end: leave,
@@ -98,6 +123,7 @@ async function screen(
     chassis: options.chassis,
     board,
     bays: client.state.all('bay'),
+    ...(options.pair && { controllers: client.state.all('controller') }),
     profiles: client.state.all('profile'),
     boots: await hands.boots(),
     port: broker.port,
@@ -106,13 +132,20 @@ async function screen(
   })
 }
 
-function headless({ chassis, dir }: Options, { broker, places }: Stage, name: string): readonly string[] {
+function headless({ chassis, dir, pair }: Options, stage: Stage, name: string): readonly string[] {
+  const { broker, places, controllers, client } = stage
   const bays = Object.entries(places.redfish)
   return [
-    `Midplane ${version}: simulated ${name} '${chassis}', one controller, one broker`,
+    `Midplane ${version}: simulated ${name} '${chassis}', ${pair ? 'two controllers' : 'one controller'}, one broker`,
     `broker     ${broker.url}  topics midplane/v1/${chassis}/#`,
     ...(bays[0] ? [`Redfish    bay ${bays[0][0]} at ${bays[0][1]}, ${bays.length} bays`] : []),
     `back door  ${places.backDoor}`,
+    ...(pair
+      ? [
+          `controllers  ${pairWords(client.state.all('controller'))}`,
+          `processes    A ${controllers.A.now()?.process.pid}, B ${controllers.B?.now()?.process.pid}: kill -9 one, and watch`,
+        ]
+      : []),
     `state in ${dir}; runs until it is told to end (SIGTERM)`,
   ]
 }

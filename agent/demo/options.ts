@@ -13,6 +13,7 @@ elsewhere it runs until it is told to end.
   --port <port>       of the broker (1883, or the next free one)
   --dir <folder>      where its state lasts from run to run (.midplane/)
   --fresh             forget that state and begin anew
+  --pair              two controllers: kill the one that owns, and watch
   --headless          no console, also in a terminal
   --help, --version
 `
@@ -24,6 +25,7 @@ export interface Options {
   readonly port: number | undefined
   readonly dir: string
   readonly fresh: boolean
+  readonly pair: boolean
   readonly headless: boolean
 }
 
@@ -48,6 +50,7 @@ export function readOptions(words: readonly string[]): Said {
       port: port === undefined ? undefined : Number(port),
       dir: read.dir,
       fresh: read.fresh,
+      pair: read.pair,
       headless: read.headless,
     },
   }
@@ -64,6 +67,7 @@ function readWords(words: readonly string[]) {
         port: { type: 'string' },
         dir: { type: 'string', default: '.midplane/' },
         fresh: { type: 'boolean', default: false },
+        pair: { type: 'boolean', default: false },
         headless: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
         version: { type: 'boolean', default: false },

@@ -7,7 +7,7 @@ import type { Bay } from '../core/blade.ts'
 import type { ChassisBoard } from '../core/board.ts'
 import { type Cell, drawElevation, innerWidth } from '../core/elevation.ts'
 import type { Profile } from '../core/profile.ts'
-import type { BayView, ProfileView } from '../core/views.ts'
+import type { BayView, ControllerView, ProfileView } from '../core/views.ts'
 import type { BootRecord } from '../sim/log.ts'
 
 export interface Shown {
@@ -16,6 +16,8 @@ export interface Shown {
   readonly board: ChassisBoard
   readonly bays: readonly BayView[]
   readonly profiles: readonly ProfileView[]
+  /** With two controllers. */
+  readonly controllers?: readonly ControllerView[]
   /** Oldest first. */
   readonly boots: readonly BootRecord[]
   readonly port: number
@@ -31,22 +33,33 @@ const narrow = 51
 
 /** What stands above the prompt. */
 export function firstScreen(shown: Shown): readonly string[] {
-  const { version, chassis, board, dir, port } = shown
+  const { version, chassis, board, dir, port, controllers } = shown
+  const who = controllers ? 'two controllers' : 'one controller'
   const count = `${board.bays.length} ${board.bays.length === 1 ? 'bay' : 'bays'}`
   return [
-    `Midplane ${version}   simulated ${shortName(board)}: ${count}, one controller, one broker`,
-    `${' '.repeat(17)}all on 127.0.0.1; state in ${ending(dir, 11)}  (npm start -- --fresh)`,
+    `Midplane ${version}   simulated ${shortName(board)}: ${count}, ${who}, one broker`,
+    `${' '.repeat(17)}${controllers ? pairWords(controllers) : 'all on 127.0.0.1'}; state in ${ending(dir, 11)}  (npm start -- --fresh)`,
     '',
     ...elevation(shown),
     '',
     `  broker  ${`mqtt://127.0.0.1:${port}`.padEnd(31)}topics midplane/v1/${fit(chassis, 16)}/#`,
     '',
-    "You are on the controller's serial console. Try these in order:",
+    controllers
+      ? "You are on controller A's serial console. Try these in order:"
+      : "You are on the controller's serial console. Try these in order:",
     ...toTry(shown),
     'From a second terminal, as a central manager would:',
     `  npx chassisctl get bays --watch${shown.usualPort ? '' : ` --broker mqtt://127.0.0.1:${port}`}`,
     '',
   ].map((line) => line.trimEnd())
+}
+
+/** "A owns, B follows" */
+export function pairWords(controllers: readonly ControllerView[]): string {
+  const owner = controllers.find(({ role }) => role === 'owner')
+  if (!owner) return 'nobody owns'
+  const other = owner.slot === 'A' ? 'B' : 'A'
+  return `${owner.slot} owns, ${other} ${owner.pair?.other.is === 'member' ? 'follows' : 'does not follow yet'}`
 }
 
 /** "HP BladeSystem c7000" is "HP c7000" to everybody. */
@@ -160,12 +173,18 @@ export function cast({ profiles, bays }: Pick<Shown, 'profiles' | 'bays'>): {
 
 function toTry(shown: Shown): readonly string[] {
   const { hero, spare } = cast(shown)
+  const { controllers } = shown
   const line = (what: string, why: string) => `  ${what.padEnd(27)}${why}`
   return [
     hero
       ? line(`show bay ${hero.bay}`, 'MAC and WWPN: factory, assigned, applied')
       : line('show bays', 'all bays in one table'),
-    line('demo kill controller', 'no blade notices; it returns knowing everything'),
+    ...(controllers
+      ? [
+          line('demo kill controller', 'no blade notices; the other one takes over'),
+          line('show controllers', 'who owns and who follows; B: demo line B'),
+        ]
+      : [line('demo kill controller', 'no blade notices; it returns knowing everything')]),
     ...(hero && spare !== undefined
       ? [
           line(

@@ -1,16 +1,19 @@
 /**
  * Everything that runs in the demo, started in order and ended in reverse: the broker in this process, the simulated
- * chassis and the controller as processes of their own, and a client to look and to begin with.
+ * chassis and its controllers as processes of their own, and a client to look and to begin with.
  */
-import { writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
+import type { ControllerView } from '../core/views.ts'
 import type { Client } from '../ctl/client.ts'
 import { connect, isInSync } from '../ctl/client.ts'
 import { TimedOut, Unreachable } from '../ctl/errors.ts'
 import { type Broker, startBroker } from './broker.ts'
 import { CanNot } from './can-not.ts'
 import { type Child, type Ended, firstLine, type Kept, keep, type Program, start } from './child.ts'
-import { openFolder } from './folder.ts'
+import { type Folder, openFolder, type Slot } from './folder.ts'
 import { type Hands, handsAt } from './hardware.ts'
 import type { Options } from './options.ts'
 import { isUntouched, seed } from './seed.ts'
@@ -18,7 +21,10 @@ import { isUntouched, seed } from './seed.ts'
 export interface Stage {
   readonly broker: Broker
   readonly client: Client
-  readonly controller: Kept
+  /** B only where there are two. */
+  readonly controllers: { readonly A: Kept; readonly B?: Kept }
+  /** Another controller off the shelf takes that place when it is started next. */
+  replace(slot: Slot): void
   readonly hands: Hands
   /** Where else somebody may look, for the headless start. */
   readonly places: { readonly backDoor: string; readonly redfish: { readonly [bay: string]: string } }
@@ -29,16 +35,17 @@ export interface Stage {
 
 export interface Told {
   progress(text: string): void
-  /** The controller's line: what it says, and its comings and goings. */
-  born(child: Child): void
-  died(ended: Ended): void
+  /** A controller's line: what it says, and its comings and goings. */
+  born(slot: Slot, child: Child): void
+  died(slot: Slot, ended: Ended): void
 }
 
 const user = 'admin'
 const password = 'blade-pw'
 const readyMs = 20_000
-/** As long as a controller's watchdog would take. */
+/** As long as a controller's watchdog would take. One of two takes longer to boot than the other to take over. */
 const watchdogMs = 1_000
+const pairWatchdogMs = 6_000
 
 export async function setStage(options: Options, programs: string, boards: string, told: Told): Promise<Stage> {
   const folder = await openFolder(options.dir, options.chassis, options.fresh)
@@ -74,46 +81,44 @@ export async function setStage(options: Options, programs: string, boards: strin
 
     const accounts = Object.entries(ready.redfish).map(([bay, url]) => [bay, { url, user, password }])
     writeFileSync(folder.accounts, JSON.stringify(Object.fromEntries(accounts)), { mode: 0o600 })
-    told.progress('starting the controller ...')
+    told.progress(options.pair ? 'starting two controllers ...' : 'starting the controller ...')
     let gaveUp = (_: Error) => {}
     const refused = new Promise<never>((_, reject) => {
       gaveUp = reject
     })
     refused.catch(() => {})
-    const { backplane } = ready
-    const controller = keep(
-      {
-        name: 'the controller',
-        path: join(programs, 'agent.cjs'),
-        args: [
-          ...['--chassis', options.chassis, '--board', board, '--boards', boards, '--data', folder.flash],
-          ...['--backplane', 'port' in backplane ? String(backplane.port) : backplane.path],
-          ...['--eeprom', ready.eeprom, '--bmc', folder.accounts, '--broker', broker.url, '--json'],
-          ...['--console', options.headless ? 'none' : 'stdio'],
-        ],
-        log: folder.agentLog,
-        input: !options.headless,
-      },
-      { afterMs: watchdogMs },
-      {
-        born: (child) => {
-          folder.works(child.process.pid)
-          told.born(child)
+    const programOf = startsOf(options, folder, ready, broker.url, { programs, board, boards })
+    const kept = (slot: Slot, program: () => Program): Kept => {
+      const controller = keep(
+        program,
+        { afterMs: options.pair ? pairWatchdogMs : watchdogMs },
+        {
+          born: (child) => {
+            folder.works(child.process.pid)
+            told.born(slot, child)
+          },
+          died: (ended) => told.died(slot, ended),
+          gaveUp: ({ said }) => gaveUp(new CanNot(`the controller does not start: ${said.split('\n').at(-1) ?? ''}`)),
         },
-        died: told.died,
-        gaveUp: ({ said }) => gaveUp(new CanNot(`the controller does not start: ${said.split('\n').at(-1) ?? ''}`)),
-      },
-    )
-    closers.push(() => controller.end())
+      )
+      closers.push(() => controller.end())
+      return controller
+    }
+    const places = options.pair ? await pairPlaces() : undefined
+    const controllers = {
+      A: kept('A', () => programOf('A', places)),
+      ...(places && { B: kept('B', () => programOf('B', places)) }),
+    }
 
     const client = await Promise.race([meet(broker.url, options.chassis), refused, broken])
     closers.push(() => client.close())
-    await settle(client, told)
+    await settle(client, told, options.pair)
     const hands = handsAt(ready.backDoor)
     return {
       broker,
       client,
-      controller,
+      controllers,
+      replace: (slot) => folder.parts[slot].replace(),
       hands,
       places: { backDoor: ready.backDoor, redfish: ready.redfish },
       broken: Promise.race([broken, refused]),
@@ -123,6 +128,49 @@ export async function setStage(options: Options, programs: string, boards: strin
     await end()
     throw error
   }
+}
+
+type Places = { readonly [slot in Slot]: string }
+
+/** How each controller is started; a replaced one has another label, so this is asked anew for each life. */
+function startsOf(
+  { chassis, headless }: Options,
+  { parts, accounts }: Folder,
+  { backplane, eeprom }: Ready,
+  broker: string,
+  { programs, board, boards }: { readonly programs: string; readonly board: string; readonly boards: string },
+): (slot: Slot, places: Places | undefined) => Program {
+  return (slot, places) => {
+    const { flash, log, label } = parts[slot]
+    mkdirSync(flash, { recursive: true })
+    const pair = places && ['--slot', slot, '--listen', places[slot], '--peer', places[slot === 'A' ? 'B' : 'A']]
+    return {
+      name: places ? `controller ${slot}` : 'the controller',
+      path: join(programs, 'agent.cjs'),
+      args: [
+        ...['--chassis', chassis, '--board', board, '--boards', boards, '--data', flash, '--serial', label()],
+        ...['--backplane', 'port' in backplane ? String(backplane.port) : backplane.path],
+        ...['--eeprom', eeprom, '--bmc', accounts, '--broker', broker, '--json'],
+        ...['--console', headless ? 'none' : 'stdio'],
+        ...(pair ?? []),
+      ],
+      log,
+      input: !headless,
+    }
+  }
+}
+
+/** Where the two listen for each other: on this machine, wherever there is room. */
+async function pairPlaces(): Promise<Places> {
+  const free = async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    return `127.0.0.1:${port}`
+  }
+  const [A, B] = await Promise.all([free(), free()])
+  return { A, B }
 }
 
 interface Ready {
@@ -149,7 +197,7 @@ async function meet(broker: string, chassis: string): Promise<Client> {
 const syncMs = 90_000
 
 /** Everything looked at; a first run gets what it begins with; then all in sync, or at least told why not. */
-async function settle(client: Client, told: Told): Promise<void> {
+async function settle(client: Client, told: Told, pair: boolean): Promise<void> {
   await client.load(readyMs)
   told.progress('the controller looks at its bays ...')
   await patiently(
@@ -166,7 +214,12 @@ async function settle(client: Client, told: Told): Promise<void> {
     }),
   )
   stop()
+  if (!pair) return
+  told.progress('the second controller is filled ...')
+  await patiently(client.waitFor((state) => state.all('controller').some(isPaired), { timeoutMs: readyMs }))
 }
+
+const isPaired = ({ pair }: ControllerView): boolean => pair?.other.is === 'member'
 
 /** It takes somebody to go on from here: that is shown rather than waited for. */
 function waitsForHands({ state }: Client, revision: number): boolean {

@@ -9,6 +9,8 @@ export interface Terminal {
   say(...lines: readonly string[]): void
   /** The other end asks for a line. */
   ask(): void
+  /** Another end, from now on. */
+  prompt(text: string): void
   close(): void
 }
 
@@ -52,6 +54,13 @@ export function openTerminal(prompt: string, typing: Typing): Terminal {
       if (closed || asking) return
       asking = true
       lines.prompt(true)
+    },
+    prompt: (text) => {
+      lines.setPrompt(text)
+      if (asking && !closed) {
+        wipe()
+        lines.prompt(true)
+      }
     },
     close: () => {
       if (closed) return

@@ -21,7 +21,7 @@ import type { Reply } from '../../agent/core/reply.ts'
 import { ChassisHost } from '../../agent/sim/host.ts'
 import { bootRecords, duplicates, type LogEntry } from '../../agent/sim/log.ts'
 import { newWorld } from '../../agent/sim/world.ts'
-import { hardware, id } from '../core/lab.ts'
+import { epochOf, hardware, id } from '../core/lab.ts'
 import { inMemoryHardware } from '../sim/in-memory.ts'
 import { VirtualClock } from '../sim/virtual-clock.ts'
 import { memoryEeprom } from './store/memory-eeprom.ts'
@@ -146,6 +146,7 @@ export class Rig {
       request: `request-${++this.#requests}`,
       content,
       dryRun: false,
+      ...epochOf(this.running?.agent.now().state),
       ...more,
     }
   }

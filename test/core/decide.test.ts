@@ -434,6 +434,8 @@ const elsewhere: readonly Reason[] = [
   ...(['too-large', 'garbled', 'newer-than-me', 'wrong-chassis', 'retained-request', 'field-missing'] as const),
   ...(['no-such-secret', 'no-such-request', 'store-full', 'superseded', 'in-custody-elsewhere', 'same-bay'] as const),
   'no-such-policy', // of what a policy sends: rescue.test.ts
+  // Of backups and factory reset: restore.test.ts and factory-reset.test.ts.
+  ...(['backup-damaged', 'backup-inert', 'not-blank', 'passphrase-wrong', 'profile-exists', 'other-serial'] as const),
   ...(['no-standby', 'standby-behind', 'is-standby'] as const), // of a pair: controllers.test.ts
 ]
 /** Of the envelope; provoked beside the order of judgement. */

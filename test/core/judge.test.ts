@@ -254,3 +254,11 @@ test('what changes nothing is answered as unchanged and raises no revision, but 
   expect(lab.state.revision).toBe(before)
   expect(lab.state.answers.tester?.answers.at(-1)?.request).toBe('same-again')
 })
+
+test('once a controller went on from a copy, a change names the epoch, for the answers of before are gone (I6)', () => {
+  const lab = new Lab()
+  lab.state = { ...lab.state, epoch: 1 }
+  expect(lab.refused(light, { epoch: undefined } as unknown as Partial<Envelope>).reason).toBe('expect-missing')
+  expect(lab.refused(light, { epoch: 0 }).reason).toBe('stale-epoch')
+  expect(lab.do(light, { epoch: 1 }).changed).toBe(true)
+})

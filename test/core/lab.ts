@@ -191,6 +191,12 @@ export const pools: readonly Command[] = [
   },
 ]
 
+/** What a client without a manager sends once a controller went on from a copy: the epoch that it reads (W15). */
+export function epochOf(state: State | undefined): { readonly epoch?: number } {
+  if (!state || state.epoch === 0 || state.office || Object.keys(state.lineages).length > 0) return {}
+  return { epoch: state.epoch }
+}
+
 export class Lab {
   state: State
   observed: Observed
@@ -211,6 +217,7 @@ export class Lab {
       request,
       content: request,
       dryRun: false,
+      ...epochOf(this.state),
       ...more,
     }
   }

@@ -290,6 +290,17 @@ describe('armed', () => {
     }
   })
 
+  test('a permit is taken back before it is used when the profile turns out to be in doubt elsewhere, too', () => {
+    const lab = armed()
+    lab.latch(1, { state: 'granted', n: 1 })
+    lab.turn(1, off)
+    expect(lab.plan(1).steps).not.toEqual([{ kind: 'withdraw', bay: 1 }])
+    const [doubt] = lab.state.doubts
+    if (!doubt) return expect.unreachable('nothing is in doubt')
+    lab.state = { ...lab.state, doubts: [...lab.state.doubts, { ...doubt, bay: 2, serial: lab.blade(2).serial }] }
+    expect(lab.plan(1).steps).toEqual([{ kind: 'withdraw', bay: 1 }])
+  })
+
   test('power off reaches a blade that came on faster than the look was old', () => {
     const lab = armed()
     lab.latch(1, { state: 'granted', n: 1 })

@@ -35,11 +35,16 @@ export interface FeedOptions {
   readonly patienceMs: number
   /** Pause before what failed is tried again, in milliseconds. */
   readonly retryMs: number
+  /** Whose the owner line is, read anew. */
+  leads(): Promise<boolean | 'unknown'>
   /** The last number that the event ring gave. */
   events(): number
   readonly changed: () => void
   readonly log: (line: string) => void
 }
+
+/** Between two looks at a line that can not be read. */
+const lookMs = 500
 
 export type OwnersLink = Link<FromOwner, FromStandby>
 
@@ -157,6 +162,16 @@ export class Feed implements Others<State> {
       this.#waiting.push({ at: batch.at, resolve, reject, cancel })
       if (!peer?.counts) void this.#silent()
     })
+  }
+
+  async leads(): Promise<void> {
+    for (;;) {
+      const leads = await this.#options.leads()
+      const shut = this.#closed ?? (leads === false ? 'the other controller owns the chassis' : undefined)
+      if (shut !== undefined) throw new StoreFault(shut)
+      if (leads === true) return
+      await new Promise<void>((resolve) => void this.#options.clock.after(lookMs, resolve))
+    }
   }
 
   /** Nothing waits any longer, and nothing is acknowledged any more. */

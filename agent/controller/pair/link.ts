@@ -56,7 +56,7 @@ export type PairMessage = FromStandby | FromOwner
 export interface Link<Out, In> {
   send(message: Out): void
   onMessage(heard: (message: In) => void): void
-  /** Called once; why it ended, where that is worth telling. */
+  /** Called once, at once where it has ended already; why it ended, where that is worth telling. */
   onEnd(heard: (why: string | undefined) => void): void
   end(): void
 }
@@ -137,7 +137,10 @@ export function openLink<Out extends PairMessage, In extends PairMessage>(option
       else give(message)
     },
     onMessage: (each) => void heard.push(each),
-    onEnd: (each) => void ended.push(each),
+    onEnd: (each) => {
+      if (over) each(why)
+      else ended.push(each)
+    },
     end: () => pipe.end(),
   }
 }

@@ -186,6 +186,8 @@ export function startPair(parts: PairParts): Pair {
     if (JSON.stringify(now) !== JSON.stringify(reading)) {
       reading = now
       readingSince = clock.uptimeMs()
+      // It had its turn.
+      if (now !== 'unknown' && now.owner === other) yieldUntil = 0
       parts.changed()
     }
     return now
@@ -369,6 +371,10 @@ export function startPair(parts: PairParts): Pair {
       format,
       patienceMs: pace.store,
       retryMs: pace.retry,
+      leads: async () => {
+        const now = await look()
+        return now === 'unknown' ? now : now.owner === slot
+      },
       events: () => parts.events.last(),
       changed: parts.changed,
       log,

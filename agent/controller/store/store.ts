@@ -60,6 +60,11 @@ export interface Others<State> {
    * when this controller leads no longer: the record may be found later, or not.
    */
   store(batch: Batch, content: Durable<State>): Promise<boolean>
+  /**
+   * Asked before an answer of which this flash alone holds anything: rejects with StoreFault where another controller
+   * leads by now, which would know nothing of it (I2).
+   */
+  leads(): Promise<void>
   /** Why nothing can be acknowledged at the moment, where that is so. */
   readonly stuck: string | undefined
 }
@@ -292,6 +297,7 @@ export class Store<State, R> {
     shared
       .then(async (peer) => {
         const copied = alone ? { eeprom: false } : await this.#copy.copy()
+        if (!peer && !copied.eeprom) await this.#options.others?.leads()
         resolve({ ...at, flash: true, peer, ...copied })
       })
       .catch(reject)

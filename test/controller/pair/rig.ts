@@ -25,7 +25,7 @@ import type { State } from '../../../agent/core/state.ts'
 import { ChassisHost } from '../../../agent/sim/host.ts'
 import { bootRecords, duplicates, type LogEntry } from '../../../agent/sim/log.ts'
 import { newWorld } from '../../../agent/sim/world.ts'
-import { hardware, id } from '../../core/lab.ts'
+import { epochOf, hardware, id } from '../../core/lab.ts'
 import { type ChassisEeprom, chassisEeprom } from '../../sim/chassis-eeprom.ts'
 import { inMemoryHardware } from '../../sim/in-memory.ts'
 import { VirtualClock } from '../../sim/virtual-clock.ts'
@@ -271,6 +271,7 @@ export class PairRig {
       request: `request-${++this.#requests}`,
       content,
       dryRun: false,
+      ...epochOf(this.owner?.leading?.agent.now().state),
       ...more,
     }
   }

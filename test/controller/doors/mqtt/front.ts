@@ -34,6 +34,8 @@ export interface TestFront extends Front {
   remove(name: string): void
   tell(event: Event): void
   setEpoch(epoch: number): void
+  /** A factory reset: another life, at the same epoch. */
+  setIncarnation(incarnation: string): void
 }
 
 export function testFront(memory: Memory = { effects: [], accepted: new Map() }): TestFront {
@@ -43,10 +45,11 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
   const arrivals = new Map<string, () => void>()
   const submitted: Envelope[] = []
   let epoch = 4
+  let life = incarnation
   let gate: { where: 'before-durable' | 'before-answer'; open: Promise<void> } | undefined
 
   const reply = (request: string, outcome: Outcome, replayed = false): Reply => ({
-    ...{ request, epoch, revision: memory.effects.length, incarnation, term: 1, replayed, outcome },
+    ...{ request, epoch, revision: memory.effects.length, incarnation: life, term: 1, replayed, outcome },
   })
   const accepted = (revision: number): Outcome => ({
     kind: 'accepted',
@@ -65,7 +68,7 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
   function putChassis(): void {
     const versions = [...shown].filter(([name]) => name !== 'chassis').map(([name, { version }]) => [name, version])
     const { view } = examples.chassis as Extract<Part, { part: 'chassis' }>
-    put({ part: 'chassis', view: { ...view, epoch, parts: Object.fromEntries(versions) } })
+    put({ part: 'chassis', view: { ...view, incarnation: life, epoch, parts: Object.fromEntries(versions) } })
   }
   for (const part of Object.values(examples)) if (part.part !== 'chassis') put(part)
   putChassis()
@@ -109,7 +112,7 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
     },
     presence: () => ({
       ...{
-        incarnation,
+        incarnation: life,
         term: 1,
         bootId: 'b7c1d2e3',
         version: '0.1.0',
@@ -160,6 +163,10 @@ export function testFront(memory: Memory = { effects: [], accepted: new Map() })
     },
     setEpoch: (next) => {
       epoch = next
+      putChassis()
+    },
+    setIncarnation: (next) => {
+      life = next
       putChassis()
     },
   }

@@ -298,6 +298,14 @@ export function behavesAsADoor(start: () => Promise<Broker>, version: 4 | 5): vo
       front.setEpoch(9)
       expect(await manager.presence(({ epoch }) => epoch === 9)).toMatchObject({ online: true })
     })
+
+    test('another life is announced at once, although its epoch is the same', async () => {
+      open()
+      await isShown()
+      const life = 'e'.repeat(32)
+      front.setIncarnation(life)
+      expect(await manager.presence(({ incarnation }) => incarnation === life)).toMatchObject({ online: true })
+    })
   })
 
   describe('state', () => {
