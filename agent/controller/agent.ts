@@ -33,6 +33,8 @@ export interface Memory {
   fits(state: State): boolean
   /** Why nothing can be stored, when that is so. */
   readOnly(): string | undefined
+  /** Why nothing can be stored for a moment, when that is so. */
+  pauses(): string | undefined
 }
 
 /** What the agent tells: that something happened, and that something may look different. */
@@ -105,7 +107,7 @@ export function startAgent(parts: Parts): Agent {
       isChanging: (bay) => bayState(head, bay) !== bayState(state, bay),
       settled: async () => void (await turn),
       commit,
-      stuck: () => memory.readOnly(),
+      stuck: () => memory.readOnly() ?? memory.pauses(),
       noticed: listener.noticed,
       changed: listener.changed,
     },
@@ -124,6 +126,9 @@ export function startAgent(parts: Parts): Agent {
     if (stuck !== undefined && !envelope.dryRun) {
       return reply(envelope, refusedWith(refuse('store-read-only', `nothing can be stored: ${stuck}`)))
     }
+    const pause = memory.pauses()
+    if (pause !== undefined && !envelope.dryRun)
+      return reply(envelope, refusedWith(refuse('busy', `${pause}; send the same request again`)))
     const world = { state: head, observed: work.observed(), hardware, moment: moment() }
     const decision = decide(world, command, envelope)
     const base = head

@@ -349,7 +349,8 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       return waits
     },
     resume: () => resume('what is on flash is copied'),
-    readOnly: () => held ?? store.readOnly ?? copying ?? options.others?.stuck,
+    readOnly: () => held ?? store.readOnly ?? options.others?.stuck,
+    pauses: () => copying,
     mend: async () => {
       if (lacking !== undefined && eeprom && held === undefined && store.readOnly === undefined) {
         mirrored(await store.mirror())

@@ -6,6 +6,7 @@
  * chassis runs it once (I6). Nothing here touches the process: no environment, no terminal, no files.
  */
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { type ChassisId, type ClientId, parseId } from '../core/addresses.ts'
 import type { Reply } from '../core/reply.ts'
 import type { Presence } from '../core/views.ts'
@@ -137,6 +138,7 @@ async function join(link: Link, client: ClientId, chassis: ChassisId, options: C
   const answers = bell<Reply | Unreadable>()
   const agentCame = bell()
   const halt = new AbortController()
+  setMaxListeners(0, halt.signal) // one for each request under way
   const requestTopic = topicOf({ kind: 'request', chassis, client })
   const responseTopic = topicOf({ kind: 'response', chassis, client })
   /** Connection of the agent that was last seen, as text: another one may not have got what was sent to the last. */

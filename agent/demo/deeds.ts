@@ -30,7 +30,7 @@ export const pairDeedHelp: readonly string[] = [
   '  demo line B                 your cable goes to controller B',
   '  demo pull blade 3           pull the blade out of bay 3, running or not',
   '  demo insert blade 3         put it back into bay 3',
-  '  demo cut power              AC off, for the chassis and both controllers; then back',
+  '  demo cut power              AC off, for blades and controllers; then back',
   '  demo press button 3         the power button of blade 3',
   '  demo boots 3                what booted in bay 3, as the hardware logged it',
   '  Ctrl-D                      end the demo; its state stays for the next time',

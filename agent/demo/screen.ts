@@ -35,10 +35,11 @@ const narrow = 51
 export function firstScreen(shown: Shown): readonly string[] {
   const { version, chassis, board, dir, port, controllers } = shown
   const who = controllers ? 'two controllers' : 'one controller'
+  const again = controllers ? '--fresh' : 'npm start -- --fresh'
   const count = `${board.bays.length} ${board.bays.length === 1 ? 'bay' : 'bays'}`
   return [
     `Midplane ${version}   simulated ${shortName(board)}: ${count}, ${who}, one broker`,
-    `${' '.repeat(17)}${controllers ? pairWords(controllers) : 'all on 127.0.0.1'}; state in ${ending(dir, 11)}  (npm start -- --fresh)`,
+    `${' '.repeat(17)}${controllers ? pairWords(controllers) : 'all on 127.0.0.1'}; state in ${ending(dir, 11)}  (${again})`,
     '',
     ...elevation(shown),
     '',

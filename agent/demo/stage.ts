@@ -105,13 +105,12 @@ export async function setStage(options: Options, programs: string, boards: strin
       return controller
     }
     const places = options.pair ? await pairPlaces() : undefined
-    const controllers = {
-      A: kept('A', () => programOf('A', places)),
-      ...(places && { B: kept('B', () => programOf('B', places)) }),
-    }
+    const A = kept('A', () => programOf('A', places))
 
     const client = await Promise.race([meet(broker.url, options.chassis), refused, broken])
     closers.push(() => client.close())
+    // Only now: whoever sits at A's line first finds the owner there.
+    const controllers = { A, ...(places && { B: kept('B', () => programOf('B', places)) }) }
     await settle(client, told, options.pair)
     const hands = handsAt(ready.backDoor)
     return {

@@ -23,6 +23,7 @@ test('a record that is durable sooner than one before it waits for that: nothing
       copies: () => ['flash', 'eeprom'],
       fits: () => true,
       readOnly: () => undefined,
+      pauses: () => undefined,
     },
     hardware: board,
     ...inMemoryHardware(host),

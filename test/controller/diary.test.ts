@@ -85,7 +85,7 @@ describe('Events', () => {
     const second = await open(medium.afterPowerCut('lost', seeded(1)), { block: 100 })
     note(second.diary, 'after')
     await second.diary.settle()
-    expect(messages(second.diary.list(0, 10))).toEqual(['kept', '2-100', 'after'])
+    expect(messages(second.diary.list(0, 10))).toEqual(['kept', '2-101', 'after'])
     const orderly = memoryMedium()
     const third = await open(orderly)
     note(third.diary, 'one')

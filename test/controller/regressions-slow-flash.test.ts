@@ -37,6 +37,7 @@ async function stalling(boardName: string) {
       copies: () => ['flash', 'eeprom'],
       fits: () => true,
       readOnly: () => undefined,
+      pauses: () => undefined,
     },
     hardware: board,
     ...inMemoryHardware(host),

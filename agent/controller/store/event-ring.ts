@@ -123,7 +123,9 @@ export class EventRing {
       const highest = Math.max(this.#floor, ...files.map((file) => file.highest))
       // What can not be read may have held events, and reservations of as many blocks.
       const hidden = unreadable === 0 ? 0 : Math.ceil(unreadable / SHORTEST_EVENT) + this.#block
-      this.#next = highest + hidden + 1
+      // One is passed over: the event that was under way may have been the first of a block that was not reserved yet.
+      const cut = newest === undefined ? 0 : 1
+      this.#next = highest + hidden + cut + 1
     }
     this.#next = Math.max(this.#next, this.#floor + 1)
     if (newest === undefined) return

@@ -186,6 +186,8 @@ export function openMqtt(parts: MqttParts): MqttDoor {
     }
     const held = onlineSince !== undefined && clock.uptimeMs() - onlineSince >= steadyMs
     if (held) failures = 0
+    // It answered, if only for a moment: a broker that restarts often is not stayed away from for long.
+    else if (onlineSince !== undefined) failures = Math.min(failures, 3)
     const taken = down.kind === 'taken' || down.kind === 'closed'
     shortLived = onlineSince === undefined || held || !taken ? 0 : shortLived + 1
     if (version === 'auto' && down.kind === 'version' && !switched) {
