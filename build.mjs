@@ -18,6 +18,9 @@ const usage = `usage: node build.mjs [verb]
   start [arguments]    setup, build, then the main job: npm start
   test [arguments]     setup, build, Debian packages that tests talk to, then vitest: npm test
        --slow          … the slow tier instead: npm run test:slow
+  coverage             what the tests reach of the rules, the store and the pair; fails below 95 % of branches
+  matrix               write test/MATRIX.md anew
+  simulate [--seeds N] [--from N] [--jobs N]   random lives of a chassis, as many as wanted
 `
 
 const root = dirname(fileURLToPath(import.meta.url))
@@ -331,8 +334,8 @@ function printSizes(metafile) {
 // ---- verbs -----------------------------------------------------------------------------------------------------
 
 /** Hands the terminal over to a program, and ends as it ends. */
-function become(args) {
-  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
+function become(args, more = {}) {
+  const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...more } })
   // The terminal sends ^C to the whole group: the program decides what it means, and this process only waits.
   process.on('SIGINT', () => {})
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
@@ -368,8 +371,39 @@ const verbs = {
     installPeers()
     await build()
     const mode = args.includes('--slow') ? ['--mode', 'slow'] : []
-    become(['node_modules/vitest/vitest.mjs', 'run', ...mode, ...args.filter((arg) => arg !== '--slow')])
+    vitest([...mode, ...args.filter((arg) => arg !== '--slow')])
   },
+  async coverage(args) {
+    setup()
+    await generate()
+    vitest(['--mode', 'coverage', '--coverage', ...args])
+  },
+  async matrix() {
+    setup()
+    await generate()
+    vitest(['test/matrix/matrix.test.ts'], { MATRIX: 'write' })
+  },
+  async simulate(args) {
+    setup()
+    await generate()
+    const { build: bundle } = await import('esbuild')
+    const to = '.midplane/simulate.mjs'
+    await bundle({
+      entryPoints: [at('test/simulation/main.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: at(to),
+      logLevel: 'warning',
+      alias: { vitest: at('test/simulation/outside.ts') },
+      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
+    })
+    become([to, ...args])
+  },
+}
+
+function vitest(args, more = {}) {
+  become(['node_modules/vitest/vitest.mjs', 'run', ...args], more)
 }
 
 async function main(args) {

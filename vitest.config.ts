@@ -7,9 +7,11 @@ const slowTests = 'test/**/*.slow.test.ts'
 
 export default defineConfig(({ mode }) => {
   const isSlow = mode === 'slow'
+  // What the rules are tested by: no program, no broker, no wire.
+  const ofRules = ['core', 'crash', 'controller', 'model'].map((room) => `test/${room}/**/*.test.ts`)
   return {
     test: {
-      include: [isSlow ? slowTests : 'test/**/*.test.ts'],
+      include: isSlow ? [slowTests] : mode === 'coverage' ? ofRules : ['test/**/*.test.ts'],
       exclude: isSlow ? [] : [slowTests],
       globalSetup: 'test/setup/generate.ts',
       // Suites start brokers, agents and simulators of their own: more at once than the small machines that run
@@ -19,7 +21,16 @@ export default defineConfig(({ mode }) => {
       testTimeout: isSlow ? 600_000 : 20_000,
       hookTimeout: isSlow ? 300_000 : 60_000,
       teardownTimeout: 10_000,
-      coverage: { include: ['agent/**/*.ts'], exclude: ['agent/wire/generated/**'] },
+      coverage: {
+        include: ['agent/core/**/*.ts', 'agent/controller/store/**/*.ts', 'agent/controller/pair/**/*.ts'],
+        reporter: ['text-summary', 'text'],
+        reportsDirectory: '.midplane/coverage',
+        thresholds: {
+          'agent/core/**': { branches: 95 },
+          'agent/controller/store/**': { branches: 95 },
+          'agent/controller/pair/**': { branches: 95 },
+        },
+      },
     },
   }
 })

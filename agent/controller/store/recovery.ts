@@ -99,14 +99,20 @@ function judge<State, R>(
   if (bad.length > 0) repaired.push(`${bad.join('; ')}: restored from ${first.slot} and its journals`)
   if (missing) repaired.push(`${other} is missing: restored from ${first.slot} and its journals`)
   // The slot that can not be read may have been the newer one: then no journal may be passed over.
-  const line = lineUp(first.snapshot.generation, journals, bad.length > 0 || missing)
-  if ('reason' in line) return { kind: 'corrupt', reason: line.reason, newest }
-  const replayed = replay(first.snapshot, line.journals, domain)
+  const doubtful = bad.length > 0 || missing
+  const found = lineUp(first.snapshot.generation, journals, doubtful)
+  if ('reason' in found) return { kind: 'corrupt', reason: found.reason, newest }
+  const whole = replay(first.snapshot, found.journals, domain)
+  const finished = 'reason' in whole && !doubtful ? withoutUnfinished(found) : undefined
+  const again = finished && replay(first.snapshot, finished.journals, domain)
+  // Of two readings that both fail, the whole one tells why.
+  const [line, replayed] = finished && again && !('reason' in again) ? [finished, again] : [found, whole]
   if ('reason' in replayed) {
     const { reason, state, at } = replayed
     return { kind: 'corrupt', reason, readable: { state, at }, newest }
   }
   const last = line.journals[line.journals.length - 1] as Lined
+  if (line !== found) repaired.push(`${line.leftovers.map(journalName).join(' and ')}: begun and never finished; dropped`)
   if (last.reading.tail === 'torn') repaired.push(`${journalName(last.generation)}: ${last.reading.why}; cut off`)
   const oldestNeeded = second?.snapshot.generation ?? first.snapshot.generation
   return {
@@ -166,7 +172,7 @@ function lineUp(
   base: number,
   journals: ReadonlyMap<number, JournalReading>,
   doubtful: boolean,
-): { readonly journals: readonly Lined[]; readonly leftovers: readonly number[] } | { readonly reason: string } {
+): Line | { readonly reason: string } {
   const lined: Lined[] = []
   const leftovers: number[] = []
   for (const [generation, reading] of journals) {
@@ -177,6 +183,21 @@ function lineUp(
     else return { reason: `${journalName(generation)}: ${reading.why}` }
   }
   return lined[0]?.generation === base ? { journals: lined, leftovers } : { reason: `${journalName(base)} is missing` }
+}
+
+interface Line {
+  readonly journals: readonly Lined[]
+  readonly leftovers: readonly number[]
+}
+
+/**
+ * A generation that was begun and never had its snapshot: nothing was acknowledged in it. What it was begun from may be
+ * gone, where that was read back from memory after a failed sync, and never reached the flash.
+ */
+function withoutUnfinished({ journals, leftovers }: Line): Line | undefined {
+  const last = journals[journals.length - 1]
+  if (last === undefined || journals.length < 2 || !isBarren(last.reading)) return undefined
+  return { journals: journals.slice(0, -1), leftovers: [...leftovers, last.generation] }
 }
 
 function replay<State, R>(

@@ -111,6 +111,24 @@ describe('when the flash fails once', () => {
   })
 })
 
+it('a sync that failed, and a power cut while the flash is read again, leave a store that goes on', async () => {
+  for (let after = 1; after < 40; after++) {
+    const medium = memoryMedium()
+    const { store } = await openStore({ medium, ...ledger })
+    await store.append(set('bay-1', 'web-1'))
+    let left = 1
+    medium.fail = ({ operation, number }) => {
+      if (operation !== 'sync' || left-- <= 0) return undefined
+      medium.cutAt = number + after
+      return { code: 'EIO' }
+    }
+    await expect(store.append(set('bay-2', 'web-2'))).rejects.toThrow('EIO')
+    await store.close()
+    const again = await openStore({ medium: medium.afterPowerCut('lost', seeded(1)), ...ledger })
+    expect(again.kind, `cut ${after} steps after the fault`).toBe('open')
+  }
+})
+
 describe('when the flash goes on failing', () => {
   it.each(['EIO', 'ENOSPC', 'EROFS'])('with %s, the store is read-only, says so once, and refuses', async (code) => {
     const medium = memoryMedium()
