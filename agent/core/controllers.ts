@@ -42,7 +42,9 @@ export function controllerFindings(controllers: readonly ControllerView[]): read
       )
     if (role !== 'owner') return found
     if (!store.readOnly && store.copies.length === 1)
-      found.push(find('single-copy', `the bindings are on controller ${slot} alone: ${store.notes.at(-1) ?? ''}`))
+      found.push(
+        find('single-copy', [`the bindings are on controller ${slot} alone`, ...store.notes.slice(-1)].join(': ')),
+      )
     const other = slot === 'A' ? 'B' : 'A'
     switch (pair?.other.is) {
       case 'silent':

@@ -108,6 +108,8 @@ export class Snapshot {
     const mine = this.#parts.get(partName(state.part))
     const isOlder =
       mine?.incarnation === state.incarnation &&
+      // Under another owner of a pair versions begin anew.
+      mine.term === state.term &&
       (state.revision < mine.revision || (state.revision === mine.revision && state.version < mine.version))
     if (!isOlder) this.put(state)
   }

@@ -437,6 +437,8 @@ const elsewhere: readonly Reason[] = [
   // Of backups and factory reset: restore.test.ts and factory-reset.test.ts.
   ...(['backup-damaged', 'backup-inert', 'not-blank', 'passphrase-wrong', 'profile-exists', 'other-serial'] as const),
   ...(['no-standby', 'standby-behind', 'is-standby'] as const), // of a pair: controllers.test.ts
+  // Of backups and of the factory reset: restore.test.ts, factory-reset.test.ts, and the desk that reads the text.
+  ...(['backup-damaged', 'backup-inert', 'not-blank', 'passphrase-wrong', 'profile-exists', 'other-serial'] as const),
 ]
 /** Of the envelope; provoked beside the order of judgement. */
 const ofTheEnvelope: readonly Reason[] = [

@@ -53,6 +53,7 @@ describe('get', () => {
       'get profiles',
       'get pools',
       'get controllers',
+      'describe controller A',
       'get chassis',
       'get events',
       'get reasons',

@@ -143,12 +143,12 @@ describe('the folder of a demo', () => {
 
   it('loses with --fresh what a demo made, and nothing else', async () => {
     const first = await openFolder(folder, 'demo', false)
-    writeFileSync(join(first.flash, 'journal'), 'x')
+    writeFileSync(join(first.parts.A.flash, 'journal'), 'x')
     writeFileSync(join(folder, 'demo', 'mine.txt'), 'x')
     first.release()
     const next = await openFolder(folder, 'demo', true)
     const { readdirSync } = await import('node:fs')
-    expect(readdirSync(next.flash)).toEqual([])
+    expect(readdirSync(next.parts.A.flash)).toEqual([])
     expect(readdirSync(join(folder, 'demo'))).toContain('mine.txt')
     next.release()
   })

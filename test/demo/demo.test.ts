@@ -1,96 +1,26 @@
 // The demo as somebody meets it: the built program in a terminal, and without one. Real processes, real ports; each run
 // in a folder of its own.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type IPty, spawn as spawnPty } from '@lydell/node-pty'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { build, demo, headless, isAlive, Person, programsOf, root } from './person.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const demo = join(root, 'dist/demo.cjs')
 let folder: string
 
 beforeAll(() => {
-  const built = spawnSync(process.execPath, ['build.mjs', 'build'], { cwd: root, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(`the build failed\n${built.stderr}`)
+  build()
   folder = mkdtempSync(join(tmpdir(), 'midplane-demo-'))
 }, 120_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Programs that the demo in this folder started, as it noted them. */
-function programsOf(chassis: string): readonly number[] {
-  return readFileSync(join(folder, chassis, 'running'), 'utf8')
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map(Number)
-}
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** A terminal with the demo in it, and somebody who reads what is on it. */
-class Person {
-  readonly terminal: IPty
-  readonly exit: Promise<number>
-  #text = ''
-  #wake = () => {}
-
-  constructor(chassis: string, ...args: readonly string[]) {
-    this.terminal = spawnPty(process.execPath, [demo, '--dir', folder, '--chassis', chassis, ...args], {
-      cols: 79,
-      rows: 24,
-      cwd: root,
-    })
-    this.terminal.onData((data) => {
-      this.#text += data
-      this.#wake()
-    })
-    this.exit = new Promise((resolve) => {
-      this.terminal.onExit(({ exitCode }) => {
-        resolve(exitCode)
-        this.#wake()
-      })
-    })
-  }
-
-  /** What is there once this is on the terminal; without what only moves the cursor. */
-  async sees(what: RegExp): Promise<string> {
-    while (!what.test(this.plain)) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-    const seen = this.plain
-    this.#text = ''
-    return seen
-  }
-
-  get plain(): string {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what moves a cursor
-    return this.#text.replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
-  }
-
-  async does(line: string, until: RegExp): Promise<string> {
-    this.terminal.write(`${line}\r`)
-    return this.sees(until)
-  }
-}
-
 describe('npm start in a terminal', () => {
   it('shows a chassis at work, loses its controller without a blade noticing, and boots a LUN on the spare', async () => {
-    const person = new Person('story')
+    const person = new Person(folder, 'story')
     const first = await person.sees(/story-A# $/)
     const shown = first.slice(first.indexOf('Midplane')).split('\r\n')
     expect(shown.length).toBeLessThanOrEqual(24)
@@ -125,14 +55,14 @@ describe('npm start in a terminal', () => {
     expect(boots).toContain('booted LUN 0 of 50:06:01:60:3b:a0:00:01')
     expect(boots).toContain(`WWPN ${wwpn?.[1]}`)
 
-    const programs = programsOf('story')
+    const programs = programsOf(folder, 'story')
     expect(programs).toHaveLength(3)
     person.terminal.write('\x04')
     expect(await person.exit).toBe(0)
     expect(programs.filter(isAlive)).toEqual([])
 
     // Between two runs the chassis had no AC: what its adapters had been told is gone, what was bound is not.
-    const again = new Person('story')
+    const again = new Person(folder, 'story')
     const second = await again.sees(/story-A# $/)
     expect(second).toContain('  |web01|web02|     |db-01|spare|')
     expect(second).toContain('  | on P| on P|  -  | on S| off |')
@@ -142,7 +72,7 @@ describe('npm start in a terminal', () => {
   }, 120_000)
 
   it('survives the loss of AC: blades come back as who they were, and only after their addresses were read back', async () => {
-    const person = new Person('dark')
+    const person = new Person(folder, 'dark')
     await person.sees(/dark-A# $/)
     const cut = await person.does('demo cut power', /3 of 3 blades run again, each as it was/)
     expect(cut).toContain('AC is off')
@@ -151,42 +81,12 @@ describe('npm start in a terminal', () => {
     expect(boots.match(/booted LUN 0/g)).toHaveLength(2)
     expect(boots).toContain('under permit 2')
     // A closed window is an end like any other.
-    const programs = programsOf('dark')
+    const programs = programsOf(folder, 'dark')
     person.terminal.kill('SIGHUP')
     await person.exit
     await expect.poll(() => programs.filter(isAlive), { timeout: 15_000 }).toEqual([])
   }, 120_000)
 })
-
-/** Without a terminal. */
-function headless(...args: readonly string[]): {
-  readonly child: ChildProcess
-  readonly says: (what: RegExp) => Promise<string>
-} {
-  const child = spawn(process.execPath, [demo, '--dir', folder, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let text = ''
-  let wake = () => {}
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      wake()
-    })
-  }
-  child.once('exit', () => wake())
-  const says = async (what: RegExp) => {
-    while (!what.test(text)) {
-      if (child.exitCode !== null) throw new Error(`it ended: ${text}`)
-      await new Promise<void>((resolve) => {
-        wake = resolve
-      })
-    }
-    return text
-  }
-  return { child, says }
-}
 
 describe('npm start without a terminal', () => {
   let busy: Server
@@ -201,7 +101,7 @@ describe('npm start without a terminal', () => {
   afterAll(() => void busy.close())
 
   it('says where it listens, next to a port that is taken, and runs until it is told to end', async () => {
-    const { child, says } = headless('--chassis', 'quiet')
+    const { child, says } = headless(folder, '--chassis', 'quiet')
     const text = await says(/runs until it is told to end/)
     const port = Number(/mqtt:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1])
     expect(port).toBeGreaterThan(1883)
@@ -220,7 +120,7 @@ describe('npm start without a terminal', () => {
     })
     expect(second).toMatchObject({ status: 1, stderr: expect.stringMatching(/^midplane: another demo .*--dir\n$/) })
 
-    const programs = programsOf('quiet')
+    const programs = programsOf(folder, 'quiet')
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(programs.filter(isAlive)).toEqual([])

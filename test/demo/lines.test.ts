@@ -1,7 +1,7 @@
 // What can be said to the demo: on its command line, and after the word "demo" at its prompt.
 
 import { describe, expect, it } from 'vitest'
-import { deedHelp, parseDeed } from '../../agent/demo/deeds.ts'
+import { deedHelp, pairDeedHelp, parseDeed } from '../../agent/demo/deeds.ts'
 import { readOptions, usage } from '../../agent/demo/options.ts'
 
 describe('the command line of the demo', () => {
@@ -13,6 +13,7 @@ describe('the command line of the demo', () => {
         port: undefined,
         dir: '.midplane/',
         fresh: false,
+        pair: false,
         headless: false,
       },
     })
@@ -31,10 +32,11 @@ describe('the command line of the demo', () => {
       '--dir',
       'x',
       '--fresh',
+      '--pair',
       '--headless',
     ]
     expect(readOptions(said)).toEqual({
-      options: { board: 'dell-m1000e', chassis: 'east', port: 1884, dir: 'x', fresh: true, headless: true },
+      options: { board: 'dell-m1000e', chassis: 'east', port: 1884, dir: 'x', fresh: true, pair: true, headless: true },
     })
     expect(readOptions(['--help'])).toEqual({ say: 'usage' })
     expect(readOptions(['--version'])).toEqual({ say: 'version' })
@@ -62,6 +64,11 @@ describe('the command line of the demo', () => {
 describe('a line that begins with demo', () => {
   it.each([
     ['demo kill controller', { do: 'kill' }],
+    ['demo kill controller b', { do: 'kill', slot: 'B' }],
+    ['demo remove controller A', { do: 'take-out', slot: 'A' }],
+    ['demo insert controller A', { do: 'put-back', slot: 'A' }],
+    ['demo replace controller B', { do: 'replace', slot: 'B' }],
+    ['demo line B', { do: 'line', slot: 'B' }],
     ['demo pull blade 3', { do: 'pull', bay: 3 }],
     ['  DEMO  insert blade 12 ', { do: 'insert', bay: 12 }],
     ['demo cut power', { do: 'cut' }],
@@ -75,6 +82,10 @@ describe('a line that begins with demo', () => {
 
   it.each([
     'demo kill',
+    'demo kill controller C',
+    'demo kill controller A B',
+    'demo remove controller',
+    'demo line',
     'demo pull blade',
     'demo pull blade x',
     'demo pull blade 3 4',
@@ -93,5 +104,12 @@ describe('a line that begins with demo', () => {
     expect(lines).toHaveLength(6)
     for (const line of lines) expect(parseDeed(line)).not.toHaveProperty('wrong')
     expect(deedHelp.filter((line) => line.length > 79)).toEqual([])
+  })
+
+  it('can be what its help lists where there are two controllers', () => {
+    const lines = pairDeedHelp.map((line) => line.trim().split(/ {2,}/)[0] ?? '')
+    const deeds = lines.filter((line) => line.startsWith('demo')).map(parseDeed)
+    expect(new Set(deeds.map((deed) => deed && 'do' in deed && deed.do)).size).toBe(10)
+    expect(pairDeedHelp.filter((line) => line.length > 79)).toEqual([])
   })
 })

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { listBoards } from '../../agent/boards/load.ts'
+import { silentView } from '../../agent/core/controllers.ts'
 import type { BayView, ProfileView } from '../../agent/core/views.ts'
 import { cast, columns, firstScreen, rows, type Shown } from '../../agent/demo/screen.ts'
 import type { BootRecord } from '../../agent/sim/log.ts'
@@ -77,13 +78,25 @@ describe('the first screen', () => {
         usualPort: false,
         chassis: 'a'.repeat(48),
       }
-      for (const more of [{}, long]) {
+      const owner = { ...silentView('A'), role: 'owner', pair: { other: { is: 'member' }, members: [] } } as const
+      const pair = { controllers: [owner, silentView('B')] }
+      for (const more of [{}, long, { ...long, ...pair }]) {
         const lines = firstScreen(shownOf(new LabFront(board), more))
         expect(lines.length + 1).toBeLessThanOrEqual(rows)
         expect(lines.filter((line) => line.length > columns || !/^[ -~]*$/.test(line))).toEqual([])
       }
     },
   )
+
+  it('names both controllers, where there are two, and what to do to them', () => {
+    const owner = { ...silentView('B'), role: 'owner', pair: { other: { is: 'silent' }, members: [] } } as const
+    const [first, second, ...rest] = firstScreen(
+      shownOf(new LabFront().running(), { controllers: [silentView('A'), owner] }),
+    )
+    expect(first).toBe('Midplane 0.1.0   simulated HP c7000: 16 bays, two controllers, one broker')
+    expect(second).toContain('B owns, A does not follow yet; state in .midplane/')
+    expect(rest).toContain('  demo kill controller       no blade notices; the other one takes over')
+  })
 
   it('says that a bay needs somebody, and which', () => {
     const front = new LabFront().running()

@@ -55,6 +55,8 @@ export class Chassis {
   agent: Program | undefined
   readonly #parts: ChassisParts
   readonly #taps: Tap[] = []
+  /** Agents of a pair. */
+  readonly #agents: Program[] = []
   readonly #clients = new Map<string, Promise<Client>>()
   #hardware: Program | undefined
   #backDoor: BackDoor | undefined
@@ -103,13 +105,27 @@ export class Chassis {
   /** Starts the agent, and waits until it is online; `alone`: without any broker; `unheard`: does not wait. */
   async startAgent(how: 'online' | 'unheard' | 'alone' = 'online'): Promise<Program> {
     mkdirSync(this.data, { recursive: true })
-    const words = ['--chassis', this.id, '--board', 'hp-c7000', '--data', this.data, '--json']
-    words.push('--backplane', join(this.folder, 'hardware/backplane.sock'))
-    words.push('--eeprom', this.eeprom, '--bmc', join(this.folder, 'bmc.json'))
+    const words = [...this.#usual(), '--data', this.data]
     if (how !== 'alone') words.push('--broker', this.#parts.broker)
     this.agent = this.#start('agent', words)
     if (how === 'online') await this.agent.says(/mqtt: online at/, 'stderr')
     return this.agent
+  }
+
+  /** The agent of one of two controllers, with what is said of it alone; its console is what is typed at it. */
+  startOneOfTwo(words: readonly string[]): Program {
+    const all = [...this.#usual(), '--broker', this.#parts.broker, '--console', 'stdio', ...words]
+    const agent = this.#start('agent', all, {}, undefined, true)
+    this.#agents.push(agent)
+    return agent
+  }
+
+  /** What each agent of this chassis is told. */
+  #usual(): readonly string[] {
+    return [
+      ...['--chassis', this.id, '--board', 'hp-c7000', '--json', '--eeprom', this.eeprom],
+      ...['--backplane', join(this.folder, 'hardware/backplane.sock'), '--bmc', join(this.folder, 'bmc.json')],
+    ]
   }
 
   /** The first start: waits until every bay was looked at, as whoever is about to assign something would. */
@@ -182,16 +198,23 @@ export class Chassis {
 
   async end(): Promise<void> {
     await Promise.all([...this.#clients.values()].map(async (client) => (await client).close()))
-    await Promise.all([this.agent?.end(), this.#hardware?.end()])
+    await Promise.all([this.agent, ...this.#agents, this.#hardware].map((program) => program?.end()))
     await Promise.all(this.#taps.map((each) => each.close()))
   }
 
-  #start(program: string, words: readonly string[], more: NodeJS.ProcessEnv = {}, stdin?: string): Program {
+  #start(
+    program: string,
+    words: readonly string[],
+    more: NodeJS.ProcessEnv = {},
+    stdin?: string,
+    typed = false,
+  ): Program {
     const { node, dist, folder } = this.#parts
     const env = { PATH: process.env.PATH, HOME: folder, ...more }
     return new Program(`${program} of ${this.id}`, [node, join(dist, `${program}.cjs`), ...words], {
       cwd: folder,
       env,
+      typed,
       ...(stdin !== undefined && { stdin }),
     })
   }

@@ -15,6 +15,8 @@ export interface StartOptions {
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
   readonly stdin?: string
+  /** Its standard input stays open, for lines that are typed later. */
+  readonly typed?: boolean
 }
 
 const running = new Set<ChildProcess>()
@@ -33,9 +35,14 @@ export class Program {
   readonly #child: ChildProcess
   #heard: () => void = () => {}
 
-  constructor(name: string, [program, ...args]: readonly [string, ...string[]], { cwd, env, stdin }: StartOptions) {
+  constructor(
+    name: string,
+    [program, ...args]: readonly [string, ...string[]],
+    { cwd, env, stdin, typed = false }: StartOptions,
+  ) {
     this.name = name
-    const child = spawn(program, args, { cwd, env, stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] })
+    const hasInput = stdin !== undefined || typed
+    const child = spawn(program, args, { cwd, env, stdio: [hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'] })
     this.#child = child
     running.add(child)
     this.#gather(child.stdout, (text) => {
@@ -44,7 +51,9 @@ export class Program {
     this.#gather(child.stderr, (text) => {
       this.stderr += text
     })
-    child.stdin?.end(stdin)
+    // What is typed at a program that just died is lost with it.
+    child.stdin?.on('error', () => {})
+    if (!typed) child.stdin?.end(stdin)
     this.ended = once(child, 'close').then(([code, signal]: unknown[]) => {
       running.delete(child)
       this.#heard()
@@ -71,6 +80,19 @@ export class Program {
         late.addEventListener('abort', () => resolve(), { once: true })
       })
     }
+  }
+
+  /** Types a line, and resolves with what was said from then on, once that matches. */
+  async types(line: string, until: RegExp): Promise<string> {
+    this.stdout = ''
+    this.#child.stdin?.write(`${line}\n`)
+    await this.says(until)
+    return this.stdout
+  }
+
+  /** Without waiting for what comes of it: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
   }
 
   /** Sends a signal and waits until the process is gone. */

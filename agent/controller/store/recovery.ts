@@ -112,7 +112,8 @@ function judge<State, R>(
     return { kind: 'corrupt', reason, readable: { state, at }, newest }
   }
   const last = line.journals[line.journals.length - 1] as Lined
-  if (line !== found) repaired.push(`${line.leftovers.map(journalName).join(' and ')}: begun and never finished; dropped`)
+  if (line !== found)
+    repaired.push(`${line.leftovers.map(journalName).join(' and ')}: begun and never finished; dropped`)
   if (last.reading.tail === 'torn') repaired.push(`${journalName(last.generation)}: ${last.reading.why}; cut off`)
   const oldestNeeded = second?.snapshot.generation ?? first.snapshot.generation
   return {

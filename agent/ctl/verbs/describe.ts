@@ -127,16 +127,19 @@ function functionLines(view: FunctionView): readonly string[] {
 
 function controller(client: Client, view: ControllerView): readonly string[] {
   const all = client.state.all('controller')
-  const { slot, role, serial, version, uptimeMs, sinceUptimeMs, store, pair } = view
+  const { slot, role, serial, version, uptimeMs, sinceUptimeMs, store, pair, host } = view
   const stands = standingOf(view, all)
   const heard = role !== 'silent'
   return [
     ...field('controller', [slot, serial && `serial ${plain(serial)}`].filter(Boolean).join(', ')),
     ...field('role', role),
     ...field('standing', [stands, pair?.other.why && `the other: ${plain(pair.other.why)}`].filter(Boolean).join('; ')),
-    ...(heard ? field('version', `${version}, up ${duration(uptimeMs)}`) : []),
+    ...(heard ? field('version', `${plain(version)}, up ${duration(uptimeMs)}`) : []),
     ...(heard && sinceUptimeMs !== undefined ? field(role, `for ${duration(uptimeMs - sinceUptimeMs)}`) : []),
     ...(heard ? field('copies', store.copies.join(', ') || 'none') : []),
+    ...(store.readOnly ? field('store', 'READ-ONLY') : []),
+    ...(role === 'owner' ? field('EEPROM', `${Math.round(store.eepromUse * 100)} % full`) : []),
+    ...(host === 'unknown' ? [] : field('host', plain(host.hostname))),
     ...(pair ? field('members', pair.members.map(plain).join(', ') || 'none') : []),
     ...store.notes.flatMap((note) => field('note', plain(note))),
   ]

@@ -254,30 +254,23 @@ function controllers(views: readonly ControllerView[]): readonly string[] {
     { head: 'STANDING' },
     { head: 'MEMBER' },
     { head: 'SERIAL', shrinks: 'cut' },
-    { head: 'VERSION' },
+    { head: 'VERSION', shrinks: 'cut' },
     { head: 'UP', right: true },
-    { head: 'STORE' },
-    { head: 'COPIES' },
-    { head: 'EEPROM', right: true },
-    { head: 'HOST', shrinks: 'cut' },
+    { head: 'STORES ON' },
   ]
   return table(
     head,
     views.map((view) => {
-      const { slot, role, serial, version, uptimeMs, store, host } = view
-      const silent = role === 'silent'
+      const { slot, role, serial, version, uptimeMs, store } = view
       return [
         slot,
         role,
         standingOf(view, views),
         paired ? (isNamed(view, views) ? 'yes' : 'no') : undefined,
         serial && plain(serial),
-        version,
-        silent ? undefined : duration(uptimeMs),
-        silent ? undefined : store.readOnly ? 'READ-ONLY' : 'ok',
-        store.copies.join(', '),
-        role === 'owner' ? `${Math.round(store.eepromUse * 100)} %` : undefined,
-        host === 'unknown' ? undefined : plain(host.hostname),
+        plain(version),
+        role === 'silent' ? undefined : duration(uptimeMs),
+        store.readOnly ? 'READ-ONLY' : store.copies.join(', '),
       ]
     }),
   )
