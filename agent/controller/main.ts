@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 import { loadHardware } from '../boards/load.ts'
 import type { ClientId } from '../core/addresses.ts'
 import type { Hardware } from '../core/board.ts'
-import type { Standby } from '../core/command.ts'
 import { silentView } from '../core/controllers.ts'
 import type { ControllerView, HostHealth } from '../core/views.ts'
 import { version } from '../version.ts'
@@ -27,7 +26,7 @@ import type { Owns } from './hardware/driver.ts'
 import { tcpPeers } from './hardware/peers.ts'
 import { redfishDriver } from './hardware/redfish.ts'
 import { readHost } from './host.ts'
-import { type Pair, type PairStatus, startPair } from './pair/pair.ts'
+import { type Pair, type PairStatus, standbyOf, startPair } from './pair/pair.ts'
 import { type Served, type ServeParts, serve } from './serve.ts'
 import { openStandbyDesk } from './standby.ts'
 import { type Eeprom, openEeprom } from './store/eeprom.ts'
@@ -230,7 +229,7 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
     peers: tcpPeers({ ...places, log }),
     random: randomBytes,
     openEeprom: async () => (await ground.openEeprom()) ?? 'this controller knows of none',
-    lead: async ({ eeprom, others, owns }) => {
+    lead: async ({ eeprom, others, owns, mayBegin }) => {
       const leading = await serve({
         ...ground,
         log,
@@ -240,6 +239,7 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
           eeprom,
           others,
           takes: true,
+          mayBegin,
           ...(serial !== undefined && { serial }),
           ...(said && { adopt: said }),
         },
@@ -289,12 +289,6 @@ async function inPair(ground: Ground, places: NonNullable<Config['pair']>): Prom
     log,
   })
   return { served: () => served, stop: pair.stop }
-}
-
-function standbyOf({ slot, line, standing }: PairStatus): Standby {
-  const seat = line === 'unknown' ? 'silent' : line.controllers[slot === 'A' ? 'B' : 'A']
-  if (standing.is !== 'absent') return standing
-  return { is: seat === 'absent' ? 'absent' : 'silent' }
 }
 
 /** Opened when each bay was looked at once, or given up on. */

@@ -36,6 +36,8 @@ export interface MemoryOptions {
   readonly others?: Others<State>
   /** This controller has just taken the owner line: it leads in a term of its own (W11). */
   readonly takes?: boolean
+  /** False: a blank controller in a blank chassis waits, for another one may hold what is bound here. */
+  readonly mayBegin?: boolean
   /** So many random bytes; those of the system, unless a simulation gives its own. */
   readonly random?: (bytes: number) => Uint8Array
   readonly onRecovered: (state: State) => void
@@ -59,6 +61,11 @@ export interface OpenedMemory extends Memory {
   join(peer: string): Promise<string | undefined>
   /** Names this controller alone, with everything that is on its flash; tells why not, where it failed. */
   leave(): Promise<string | undefined>
+  /**
+   * It holds, and the other controller of a pair may do better: the EEPROM tells who is a member, or nothing is here to be
+   * lost. What no EEPROM proves is not left to one that may have nothing, and would begin anew (I7).
+   */
+  readonly yields: boolean
   /** It holds for want of the EEPROM alone: once that answers, opening this memory anew may end differently. */
   readonly waits: boolean
   /** What is on flash has its other copy again: brings the EEPROM up to it, and tells the agent where to go on. */
@@ -154,6 +161,11 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     const verdict = judge({ chassis, board, flash, reading: store.eeprom, silent, relation, self: self(), promised })
     switch (verdict.is) {
       case 'begin':
+        if (options.mayBegin === false) {
+          hold('flash and chassis EEPROM are blank; the other controller is asked first')
+          waits = true
+          return flash
+        }
         return begin(verdict.keys)
       case 'go-on':
         if (await isReplaced(medium)) await onFlash(() => markReplaced(medium, false))
@@ -347,6 +359,10 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     },
     get waits() {
       return waits
+    },
+    get yields() {
+      const nothing = opened.kind === 'read-only' || isNew(opened.state)
+      return (held ?? store.readOnly) !== undefined && (keysNow() !== undefined || nothing)
     },
     resume: () => resume('what is on flash is copied'),
     readOnly: () => held ?? store.readOnly ?? options.others?.stuck,

@@ -41,7 +41,12 @@ export function controllerFindings(controllers: readonly ControllerView[]): read
         find('store-read-only', `controller ${slot} stores nothing: ${store.notes.at(-1) ?? 'its flash fails'}`),
       )
     if (role !== 'owner') return found
-    if (!store.readOnly && store.copies.length === 1)
+    const { copies } = store
+    if (!store.readOnly && copies.length > 1 && !copies.includes('eeprom')) {
+      const say = ['the chassis EEPROM lacks the last binding', ...store.notes.slice(-1)].join(': ')
+      found.push(find('eeprom-unreadable', say, 'back up, then replace the chassis EEPROM; the standby has everything'))
+    }
+    if (!store.readOnly && copies.length === 1)
       found.push(
         find('single-copy', [`the bindings are on controller ${slot} alone`, ...store.notes.slice(-1)].join(': ')),
       )

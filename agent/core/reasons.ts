@@ -210,7 +210,12 @@ export const reasons = {
     'failed-precondition',
     'power the bay off; it is dressed again before it starts',
   ),
-  'store-read-only': reason(98, 'fault', 'data-loss', 'replace the controller; blades keep running'),
+  'store-read-only': reason(
+    98,
+    'fault',
+    'data-loss',
+    'cure what it names; only a controller whose flash fails is replaced. Blades keep running',
+  ),
   'eeprom-unreadable': reason(99, 'fault', 'data-loss', 'single copy: back up, then replace the chassis EEPROM'),
   'permit-refused': reason(100, 'fault', 'failed-precondition', 'check the power latch of the bay'),
   'policy-differs': reason(

@@ -105,14 +105,17 @@ export async function setStage(options: Options, programs: string, boards: strin
       return controller
     }
     const places = options.pair ? await pairPlaces() : undefined
+    const hands = handsAt(ready.backDoor)
+    // A blank controller begins nothing beside one that is slow to come up; B is put in when A serves.
+    if (places) await hands.controller('B', 'remove').catch(() => undefined)
     const A = kept('A', () => programOf('A', places))
 
     const client = await Promise.race([meet(broker.url, options.chassis), refused, broken])
     closers.push(() => client.close())
     // Only now: whoever sits at A's line first finds the owner there.
+    if (places) await hands.controller('B', 'insert')
     const controllers = { A, ...(places && { B: kept('B', () => programOf('B', places)) }) }
     await settle(client, told, options.pair)
-    const hands = handsAt(ready.backDoor)
     return {
       broker,
       client,

@@ -3,11 +3,12 @@
  * with two controllers and for one that has room for one, so that a loss is written once and happens on every board.
  */
 import { expect } from 'vitest'
+import { standbyOf } from '../../agent/controller/pair/pair.ts'
 import { openEeprom } from '../../agent/controller/store/eeprom.ts'
 import type { EepromDevice } from '../../agent/controller/store/eeprom-device.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
-import type { Command, Envelope, Standby } from '../../agent/core/command.ts'
+import type { Command, Envelope } from '../../agent/core/command.ts'
 import type { Reply } from '../../agent/core/reply.ts'
 import { reportChassis } from '../../agent/core/report.ts'
 import type { ChassisView, ControllerView } from '../../agent/core/views.ts'
@@ -317,12 +318,6 @@ export class Chassis {
     const status = this.#rig.rig.owner?.status ?? expect.unreachable('nobody leads')
     return [{ slot: status.slot, ...own, pair: { other: standbyOf(status), members: status.members } }]
   }
-}
-
-function standbyOf({ slot, line, standing }: PairRig['A']['status']): Standby {
-  if (standing.is !== 'absent') return standing
-  const seat = line === 'unknown' ? 'silent' : line.controllers[slot === 'A' ? 'B' : 'A']
-  return { is: seat === 'absent' ? 'absent' : 'silent' }
 }
 
 /** Once the chassis is in use it says of each page that it is written, and writes none of them. */

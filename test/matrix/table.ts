@@ -12,7 +12,7 @@ import { type Cells, columns } from './words.ts'
 /** What came out, by what was lost and on which board. */
 export type Results = ReadonlyMap<string, ReadonlyMap<string, Cells>>
 
-export const command = 'MATRIX=write npx vitest run test/matrix'
+export const command = 'node build.mjs matrix'
 
 const nameOf = new Map(boardIds.map((board) => [board, hardware(board).board.name]))
 const named = (board: string) => nameOf.get(board) ?? board

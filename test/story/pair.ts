@@ -45,9 +45,11 @@ export class Two {
   static async commission(chassis: Chassis): Promise<Two> {
     const [A, B] = await Promise.all([freePort(), freePort()])
     const two = new Two(chassis, { A, B })
+    // A blank controller does not begin a life beside one that has not said what it has.
+    await chassis.backDoor.do('controller', { slot: 'B', does: 'remove' })
     two.start('A')
     await two.agent('A').says(/mqtt: online at/, 'stderr', patienceMs)
-    two.start('B')
+    await two.putBack('B')
     two.#client = await chassis.client('dc-1')
     await two.client.load(patienceMs)
     await two.follows('B')

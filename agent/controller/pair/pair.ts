@@ -4,6 +4,7 @@
  * the line is not its own. Nothing of one role lives on in the other: each begins by reading flash and EEPROM anew.
  */
 import type { ChassisId } from '../../core/addresses.ts'
+import type { Standby } from '../../core/command.ts'
 import type { State } from '../../core/state.ts'
 import type { ControllerView } from '../../core/views.ts'
 import { type Clock, within } from '../clock.ts'
@@ -29,6 +30,8 @@ export interface Serving {
     readOnly(): string | undefined
     /** That is for want of the EEPROM alone. */
     readonly waits: boolean
+    /** The other controller may do better. */
+    readonly yields: boolean
   }
   /** Resolves when nothing of it touches anything any more. */
   stop(): Promise<void>
@@ -40,6 +43,8 @@ export interface LeadParts {
   readonly others: Others<State>
   /** Asked by drivers right before each change (W12). */
   readonly owns: Owns
+  /** False: another controller, which may hold what is bound here, has not had its turn yet. */
+  readonly mayBegin: boolean
 }
 
 /** What a standby shows and takes. */
@@ -104,6 +109,8 @@ export interface PairPace {
   readonly retry: number
   /** Between two views sent to the owner. */
   readonly view: number
+  /** How long after its own start a controller waits for one that is in its slot and says nothing. */
+  readonly slow: number
   /** Before a controller that holds for want of the EEPROM begins anew; longer each time. */
   readonly eeprom: number
   /** How long the keys of the chassis are believed to be what was read. */
@@ -117,11 +124,19 @@ const usualPace: PairPace = {
   store: 3_000,
   retry: 5_000,
   view: 5_000,
+  slow: 30_000,
   eeprom: 10_000,
   keys: 30_000,
 }
 
 const longestEepromMs = 300_000
+
+/** How the other controller stands, as the owner tells it. */
+export function standbyOf({ slot, line, standing }: PairStatus): Standby {
+  if (standing.is !== 'absent') return standing
+  const seat = line === 'unknown' ? 'silent' : line.controllers[slot === 'A' ? 'B' : 'A']
+  return seat === 'alive' ? { is: 'catching-up', why: 'it is alive, and nothing is sent to it' } : { is: seat }
+}
 
 export interface Pair {
   status(): PairStatus
@@ -148,6 +163,8 @@ export function startPair(parts: PairParts): Pair {
   let yieldUntil = 0
   /** It could not lead, and gave the line to the other one; from then on it shows what is wrong. */
   let declined = false
+  /** The other controller owned the chassis since this program began. */
+  let hadItsTurn = false
   let members: readonly string[] = []
   /** As the owner's memory has them, which wrote them. */
   let named: (() => readonly string[]) | undefined
@@ -186,8 +203,10 @@ export function startPair(parts: PairParts): Pair {
     if (JSON.stringify(now) !== JSON.stringify(reading)) {
       reading = now
       readingSince = clock.uptimeMs()
-      // It had its turn.
-      if (now !== 'unknown' && now.owner === other) yieldUntil = 0
+      if (now !== 'unknown' && now.owner === other) {
+        hadItsTurn = true
+        yieldUntil = 0
+      }
       parts.changed()
     }
     return now
@@ -382,7 +401,7 @@ export function startPair(parts: PairParts): Pair {
     feed = mine
     const opened = await parts.openEeprom()
     const eeprom = typeof opened === 'object' ? guarded(opened) : opened
-    const serving = await parts.lead({ eeprom, others: mine, owns: ownedBy(slot, line) })
+    const serving = await parts.lead({ eeprom, others: mine, owns: ownedBy(slot, line), mayBegin: mayBegin() })
     const { memory } = serving
     self = memory.self
     named = memory.members
@@ -409,7 +428,7 @@ export function startPair(parts: PairParts): Pair {
         const othersTurn = now !== 'unknown' && now.controllers[other] === 'alive'
         if (!othersTurn || memory.readOnly() === undefined) declined = false
         // What this controller may not go on from, the other one may (W11). Once: then somebody must show what is wrong.
-        else if (mine.stuck === undefined && (!declined || mine.standing.is === 'member')) {
+        else if (memory.yields && (!declined || mine.standing.is === 'member')) {
           declined = true
           why = 'it can not go on from what it has'
           return
@@ -451,6 +470,13 @@ export function startPair(parts: PairParts): Pair {
         })
       }
     }
+  }
+
+  /** A blank controller does not begin a life beside one that may hold it, and may only be slow to come up. */
+  function mayBegin(): boolean {
+    if (reading === 'unknown') return false
+    const there = reading.controllers[other]
+    return there === 'absent' || hadItsTurn || clock.uptimeMs() >= pace.slow
   }
 
   async function canRead(): Promise<boolean> {

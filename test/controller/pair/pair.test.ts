@@ -119,7 +119,7 @@ describe('An owner that is lost', () => {
     const { incarnation } = rig.state
     await rig.do({ kind: 'take-over', incarnation, observedEpoch: 0, lineage: 'main', number: 1 })
     rig.kill('B')
-    const office = { epoch: 1, sequence: 1, expect: { incarnation, bootId: 'boot-1', beforeUptimeMs: 1e9 } }
+    const office = { epoch: 1, sequence: 1, expect: { incarnation, bootId: rig.bootId, beforeUptimeMs: 1e9 } }
     await rig.do(pool(1), { ...office, ifRevision: 1 })
     rig.kill('A')
     rig.start('B')
@@ -141,7 +141,7 @@ describe('An owner that is lost', () => {
     await rig.paired('B')
     expect(rig.A.status.self).toMatch(/^ctl-3\//)
     rig.kill('B')
-    await rig.until('A leads', () => rig.owner?.slot === 'A')
+    await rig.leads('A')
     expect(rig.state).toEqual({ ...state, term: state.term + 1 })
     await rig.settle()
     expect(rig.boots(3)).toHaveLength(1)
@@ -192,6 +192,48 @@ describe('An owner that is lost', () => {
     await rig.settle()
     expect(rig.boots(3)).toHaveLength(1)
   })
+})
+
+test('Two blank controllers in a blank chassis ask each other first, and then begin', async () => {
+  const rig = new PairRig()
+  rig.careful = true
+  rig.start('A')
+  rig.start('B')
+  await rig.until('they are a pair', () => rig.owner?.pair?.status().standing.is === 'member')
+  expect(await rig.do(pool(1))).toMatchObject({ copies: ['flash', 'peer', 'eeprom'] })
+})
+
+test('A blank controller beside one that is in its slot and says nothing waits for it, and then begins', async () => {
+  const rig = new PairRig()
+  rig.careful = true
+  rig.start('A')
+  await rig.clock.advance(20_000)
+  expect(rig.A.leading?.memory.readOnly()).toContain('the other controller is asked first')
+  await rig.leads('A')
+})
+
+test('A blank controller in a chassis with a blank EEPROM begins no life beside a controller that holds one', async () => {
+  const rig = await running()
+  rig.careful = true
+  rig.kill('B')
+  rig.replace('A')
+  rig.eeprom.chip.bytes.fill(0xff)
+  rig.start('A')
+  rig.start('B')
+  await rig.clock.advance(120_000)
+  // Nothing proves what B has, and nothing puts something else in its place.
+  expect(rig.owner?.slot).toBe('B')
+  expect(rig.B.leading?.memory.readOnly()).toContain('the chassis EEPROM is blank')
+  expect(rig.boots(3)).toHaveLength(1)
+  rig.kill('A')
+  rig.kill('B')
+  rig.start('B', { adopt: id<'Chassis'>('rig') })
+  await rig.until('B leads', () => rig.B.leading !== undefined && rig.B.leading.memory.readOnly() === undefined)
+  rig.start('A')
+  await rig.paired('B')
+  expect(Object.keys(rig.state.profiles)).toEqual(['db-01'])
+  await rig.settle()
+  expect(rig.boots(3)).toHaveLength(1)
 })
 
 test('An EEPROM that does not answer for a while holds whoever starts meanwhile, and nobody for longer', async () => {
@@ -261,7 +303,7 @@ describe('A controller that does not belong to the pair', () => {
     other.kill('A')
     const rig = new PairRig()
     rig.start('A')
-    await rig.until('A leads', () => rig.owner?.slot === 'A')
+    await rig.leads('A')
     await rig.do(pool(1))
     rig.B.medium = memoryMedium(other.A.medium.files())
     rig.start('B')
@@ -278,7 +320,7 @@ describe('A controller that does not belong to the pair', () => {
   test('is refused where it does not know the key of the chassis', async () => {
     const rig = new PairRig()
     rig.start('A')
-    await rig.until('A leads', () => rig.owner?.slot === 'A')
+    await rig.leads('A')
     const pipe = await rig.wire.of('B').dial()
     const ended = new Promise<void>((resolve) => pipe.onEnd(resolve))
     pipe.send(`midplane pair 1 ${'0'.repeat(32)}`)
@@ -291,7 +333,7 @@ describe('A controller that does not belong to the pair', () => {
   test('of an earlier version is not taken in, and does not lead: it could not keep what the owner keeps', async () => {
     const rig = new PairRig()
     rig.start('A', { formats: [1, 2] })
-    await rig.until('A leads', () => rig.owner?.slot === 'A')
+    await rig.leads('A')
     rig.start('B')
     await rig.until('B is refused', () => rig.A.status.standing.is === 'refused')
     expect(rig.A.status.standing).toMatchObject({ why: expect.stringContaining('update it') })

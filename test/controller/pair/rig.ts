@@ -72,6 +72,8 @@ export class PairRig {
   readonly A = new Controller('A', 'ctl-1')
   readonly B = new Controller('B', 'ctl-2')
   eeprom: ChassisEeprom
+  /** A blank controller gives the other one its turn before it begins a life: seconds, of which most tests need none. */
+  careful = false
   /** Every record that any controller believed, in order. */
   readonly records: StoreRecord[] = []
   readonly random: (bytes: number) => Uint8Array
@@ -159,7 +161,7 @@ export class PairRig {
     life: Life,
     clock: Clock,
     host: ChassisHost,
-    { eeprom, others, owns }: LeadParts,
+    { eeprom, others, owns, mayBegin }: LeadParts,
     adopt?: ChassisId,
   ) {
     const memory = await openMemory({
@@ -167,6 +169,7 @@ export class PairRig {
       eeprom,
       others,
       takes: true,
+      mayBegin: mayBegin || !this.careful,
       ...(adopt !== undefined && { adopt }),
       serial: controller.serial,
       random: this.random,
@@ -248,6 +251,14 @@ export class PairRig {
   /** Who leads, with commands answered. */
   get owner(): Controller | undefined {
     return [this.A, this.B].find((each) => each.leading && each.pair?.status().role === 'owner')
+  }
+
+  /** It leads, and does not hold. */
+  async leads(slot: Slot): Promise<void> {
+    await this.until(
+      `controller ${slot} leads`,
+      () => this.owner?.slot === slot && this.owner.leading?.memory.readOnly() === undefined,
+    )
   }
 
   /** One leads and the other holds everything. */
