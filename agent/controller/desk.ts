@@ -26,17 +26,30 @@ export interface DeskParts {
   readonly clock: Clock
   /** Undefined: no chassis key, so no secret can be kept. */
   readonly sealer: Sealer | undefined
+  readonly keyIsCurrent: () => boolean
   /** Digests without a chassis key, which then protect no secret. */
   readonly digest: (content: Uint8Array) => string
   readonly about: { readonly bootId: string; readonly version: string; readonly schema: string; readonly board: string }
 }
 
-export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest, about }: DeskParts): Front {
+export function openDesk({
+  chassis,
+  agent,
+  showing,
+  diary,
+  clock,
+  sealer,
+  keyIsCurrent,
+  digest,
+  about,
+}: DeskParts): Front {
   function reply(request: string, outcome: Outcome): Reply {
     const { epoch, revision, incarnation, term } = agent.now().state
     return { request, epoch, revision, incarnation, term, replayed: false, outcome }
   }
   const refused = (request: string, refusal: Refusal): Reply => reply(request, { kind: 'refused', refusal })
+  /** Settles when no factory reset is on its way any more: what is sealed before that is sealed for the life before. */
+  let renewed: Promise<unknown> = Promise.resolve()
   const backups = openBackups({ agent, showing, sealer })
 
   async function submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply> {
@@ -50,10 +63,13 @@ export function openDesk({ chassis, agent, showing, diary, clock, sealer, digest
       const here = agent.now().chassisSerial
       // The chassis key ends with this life, and with it the digests: a repeat must be known by the next one, too (I6).
       const content = `factory-reset ${command.serial}`
-      return agent.submit({ ...command, here, incarnation: newIncarnation() }, { ...envelope, content })
+      const reply = agent.submit({ ...command, here, incarnation: newIncarnation() }, { ...envelope, content })
+      renewed = reply.catch(() => {})
+      return reply
     }
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
-    if (!sealer) {
+    await renewed
+    if (!sealer || !keyIsCurrent()) {
       const none = refuse(
         'eeprom-unreadable',
         'there is no chassis key to seal a secret under; cure the chassis EEPROM',

@@ -48,6 +48,8 @@ export interface OpenedMemory extends Memory {
   readonly state: State
   /** Key under which secrets are sealed (W16); undefined: there is no EEPROM to keep it. */
   readonly chassisKey: Uint8Array | undefined
+  /** The chassis key is that of this life: a factory reset that the EEPROM did not take yet has the old one (W21). */
+  readonly keyIsCurrent: boolean
   /** Name of this controller as a member; undefined: it never led or followed here. */
   readonly self: string | undefined
   /** Controllers that the EEPROM names as holding everything (W11). */
@@ -59,6 +61,8 @@ export interface OpenedMemory extends Memory {
    * why not, where it failed.
    */
   join(peer: string): Promise<string | undefined>
+  /** Members were written last, and whether the EEPROM names them is not known. */
+  readonly unsure: boolean
   /** Names this controller alone, with everything that is on its flash; tells why not, where it failed. */
   leave(): Promise<string | undefined>
   /**
@@ -92,6 +96,8 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
   let lacking: string | undefined
   let marks: Marks = { life: undefined, promised: 0 }
   let lastKeys: ChassisKeys | undefined
+  /** Members were written last, and whether they are there is not known. */
+  let unsure = false
   const opened = await openStore<State, StoreRecord>({
     medium,
     ...(eeprom && { eeprom }),
@@ -219,7 +225,12 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     try {
       await promise(medium, term)
       marks = { ...marks, promised: term }
-      const copied = await store.secure(keysAsText({ ...found, term, members: [await named()] }))
+      const copied = await store.secure(
+        new Map([
+          ['chassis-term', String(term)],
+          ['chassis-members', await named()],
+        ]),
+      )
       if (!copied.eeprom) return copied.why
       const receipt = await store.append([{ record: { kind: 'lead', term }, copies: 'both' }])
       mirrored(receipt.eeprom ? { eeprom: true } : { eeprom: false, why: receipt.why ?? 'no EEPROM' })
@@ -341,19 +352,27 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
       const keys = keysNow()
       return keys && Buffer.from(keys.key, 'hex')
     },
+    get keyIsCurrent() {
+      return keysNow()?.incarnation === store.durable.state.incarnation
+    },
     get self() {
       return self()
     },
     members: () => keysNow()?.members ?? [],
     durable: () => store.durable,
+    get unsure() {
+      return unsure && store.eeprom?.kind !== 'content'
+    },
     join: async (peer) => {
       if (held !== undefined) return held
       const copied = await store.inscribe(new Map([['chassis-members', `${self()} ${peer}`]]))
+      unsure = !copied.eeprom
       return copied.eeprom ? undefined : copied.why
     },
     leave: async () => {
       if (held !== undefined) return held
       const copied = await store.secure(new Map([['chassis-members', self()]]))
+      unsure = !copied.eeprom
       if (copied.eeprom) mirrored(copied)
       return copied.eeprom ? undefined : copied.why
     },
@@ -369,7 +388,10 @@ export async function openMemory(options: MemoryOptions): Promise<OpenedMemory> 
     pauses: () => copying,
     mend: async () => {
       if (lacking !== undefined && eeprom && held === undefined && store.readOnly === undefined) {
-        mirrored(await store.mirror())
+        // Where another controller leads by now, nothing is to be mended here.
+        await store.mirror().then(mirrored, (error: unknown) => {
+          if (!(error instanceof StoreFault)) throw error
+        })
       }
     },
     copies: () => copies,

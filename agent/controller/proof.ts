@@ -94,7 +94,9 @@ export function judgeUnreadable(
   if (!replacing || typeof keys === 'string' || !copy) return hold(why)
   const elsewhere = stranger('the chassis EEPROM', copy.state, found)
   if (elsewhere !== undefined) return hold(elsewhere)
-  return keys.incarnation === copy.state.incarnation ? { is: 'adopt', copy, keys } : hold(why)
+  // Two members may hold more than the EEPROM.
+  const whole = keys.incarnation === copy.state.incarnation && keys.members.length === 1
+  return whole ? { is: 'adopt', copy, keys } : hold(why)
 }
 
 /** Nothing that was acknowledged is missing on this flash (W11). Whoever led in a later term knows more. */

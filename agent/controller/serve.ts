@@ -124,6 +124,7 @@ export async function serve(parts: ServeParts): Promise<Served> {
     diary,
     clock,
     sealer: keeper,
+    keyIsCurrent: () => memory.keyIsCurrent,
     digest: (content) =>
       createHash('sha256').update(memory.state.incarnation).update(content).digest('hex').slice(0, 32),
     about,

@@ -11,6 +11,7 @@ import { unexplained } from '../core/external.ts'
 import { planBay } from '../core/plan.ts'
 import { find } from '../core/reasons.ts'
 import type { Observation, StoreRecord } from '../core/record.ts'
+import { rescueFindings } from '../core/rescue.ts'
 import { type BayState, bayState, type State } from '../core/state.ts'
 import { type Clock, within } from './clock.ts'
 import { type Backplane, type BackplaneStep, type Driver, Fault } from './hardware/driver.ts'
@@ -214,7 +215,8 @@ export function startWork(parts: WorkParts): Work {
     const text = canonical(plan)
     judged[bay] = { plan: text, times: judged[bay]?.plan === text ? judged[bay].times + 1 : 0 }
     const { trouble } = touch
-    const more = trouble && plan.steps.length > 0 ? [trouble] : []
+    const scene = { state: core.state(), observed, hardware }
+    const more = trouble && plan.steps.length > 0 ? [trouble, ...rescueFindings(scene, bay, [trouble.reason])] : []
     const stuck = core.stuck()
     // What can not be noted is not done: blades run on, and nothing here touches them (I7, W14).
     const allowed: BayPlan =

@@ -45,6 +45,7 @@ export const limits = {
   shutdown: 120,
   attach: 30,
   policyRetry: 10,
+  bmcBoot: 240,
 }
 
 export type Present = Extract<Slot, { presence: 'present' }>

@@ -36,6 +36,6 @@ export function factoryReset(
   return {
     changes: [{ set: 'life', incarnation }],
     diff: [`forgotten: ${gone.join(', ')}`, `incarnation: ${incarnation}`],
-    stands: { epoch: 0, revision: 0 },
+    stands: { epoch: state.epoch + 1, revision: 0 },
   }
 }

@@ -75,9 +75,9 @@ export function judge(state: State, moment: Moment, command: Command, envelope: 
     // or under its epoch, is not for this one.
     return refused('not-in-office', 'a manager commanded here before, and nobody does now; take over first')
   } else if (state.epoch > 0 && epoch === undefined) {
-    // Nobody ever took over, and this controller went on from a copy, which holds no answers: what was sent to the one
-    // before it may have been run there (I6).
-    return refused('expect-missing', `this controller went on from a copy: send epoch ${state.epoch}`)
+    // Nobody ever took over, and the answers are gone: this controller went on from a copy, or the chassis was reset.
+    // What was sent before may have been run (I6).
+    return refused('expect-missing', `what was answered before is not known here any more: send epoch ${state.epoch}`)
   } else if (epoch !== undefined && epoch !== state.epoch) {
     return refused('stale-epoch', `epoch ${epoch} is over, the chassis is at ${state.epoch}`)
   }

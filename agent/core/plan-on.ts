@@ -8,6 +8,7 @@ import {
   doubted,
   doubtOf,
   granted,
+  isDressed,
   latchNumber,
   limits,
   phaseOf,
@@ -64,6 +65,8 @@ export function planOn(view: View): BayPlan {
   }
   const wrong = wrongIdentity(view)
   if (blade.stage === 'halted') {
+    const lost = lostArming(view)
+    if (lost) return { phase: 'armed', note: lost, steps: [], findings: [] }
     return still(find('post-failed', `blade ${bay} halted in POST: its settings did not apply`, `power bay ${bay} off`))
   }
   // Whoever restarted it: until POST is over it runs as nobody, and what waits for off still waits.
@@ -91,6 +94,19 @@ export function planOn(view: View): BayPlan {
 function verified({ bay, own, slot }: View, n: number): Observation {
   const profile = own.intent?.profile
   return { saw: 'verified', bay, n, serial: slot.serial, ...(profile && { profile }) }
+}
+
+/**
+ * Halted over a table that this POST did not take, under a permit that this controller knows nothing of: whoever gave
+ * it, that arming never finished, and it goes on here as any that failed (W5).
+ */
+function lostArming({ bay, own, slot, blade, dressing }: View): Observation | undefined {
+  const latch = slot.permit
+  if (own.life || !own.intent || !dressing || latch === 'none' || latch.state !== 'spent' || latch.n <= own.n)
+    return undefined
+  const waiting = functionsOf(blade).some(({ pending }) => pending !== undefined)
+  if (!waiting || !isDressed(blade, dressing)) return undefined
+  return { saw: 'armed', bay, n: latch.n, serial: slot.serial, profile: own.intent.profile }
 }
 
 /** The assigned profile, live on a blade that no record says it is on: then it is in doubt there from now on (I1). */

@@ -115,7 +115,7 @@ interface Flaw {
   readonly say: string
 }
 
-function flawsOf({ id, profiles, spares, afterSeconds, attempts }: Policy): readonly Flaw[] {
+export function flawsOf({ id, profiles, spares, afterSeconds, attempts }: Policy): readonly Flaw[] {
   const within = (field: string, value: number, most: number): readonly Flaw[] =>
     Number.isInteger(value) && value >= 1 && value <= most
       ? []

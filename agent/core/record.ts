@@ -233,7 +233,7 @@ export function apply(state: State, change: Change): State {
       return { ...rest, epoch, floor, lineages }
     }
     case 'life':
-      return { ...blank(state.chassis, state.board, change.incarnation), term: state.term }
+      return { ...blank(state.chassis, state.board, change.incarnation), term: state.term, epoch: state.epoch + 1 }
   }
 }
 

@@ -101,6 +101,13 @@ export function patience(state: State, { profile, bay, how }: Death, { afterSeco
   }
 }
 
+/** AC was lost here, as the latch tells (W26): every BMC boots, and one that is slow is not dead. */
+function isBooting({ observed }: Scene, { bay, how }: Death): boolean {
+  const slot = observed.bays[bay]?.slot
+  if (how !== 'silent' || !slot || slot === 'unknown') return false
+  return slot.permit === 'none' || (slot.permit.state === 'denied' && slot.permit.n === 0)
+}
+
 /** What a policy makes of a death: a bay to move to, or what it waits for. */
 export type Judged = { readonly to: Bay } | { readonly waits: Finding }
 
@@ -200,7 +207,8 @@ export interface Due {
 export function rescue(scene: Scene, death: Death, seconds: number): Due | undefined {
   const { state } = scene
   const policy = policyFor(state, death.profile, death.bay)
-  if (!policy || seconds < patience(state, death, policy)) return undefined
+  if (!policy || seconds < Math.max(patience(state, death, policy), isBooting(scene, death) ? limits.bmcBoot : 0))
+    return undefined
   const judged = judgeDeath(scene, death, policy)
   // That there is nowhere to go is recorded once, so that the bay shows it; then it is waited for.
   if ('waits' in judged && rescueOf(state, death.profile)) return undefined
@@ -251,11 +259,11 @@ export function carryOut(world: World, command: RescueCommand): Effects | Refuse
 }
 
 /** What a policy that took a death on still waits for; shown by the bay that the profile is assigned to. */
-export function rescueFindings(scene: Scene, bay: Bay): readonly Finding[] {
+export function rescueFindings(scene: Scene, bay: Bay, troubles: readonly Reason[] = []): readonly Finding[] {
   const profile = bayState(scene.state, bay).intent?.profile
   if (profile === undefined || !rescueOf(scene.state, profile)) return []
   const policy = policyFor(scene.state, profile, bay)
-  const death = policy && deathIn(scene, bay)
+  const death = policy && deathIn(scene, bay, troubles)
   const judged = death && judgeDeath(scene, death, policy)
   return judged && 'waits' in judged ? [judged.waits] : []
 }

@@ -9,8 +9,9 @@ import { type Bay, type Blade, canonical } from './blade.ts'
 import type { Command } from './command.ts'
 import { clashOf, takenBy } from './define.ts'
 import { type Effects, isRefused, type Refused, refusalsOf, seenBlade, type World } from './effects.ts'
-import { unrecordedWear } from './external.ts'
-import { asks, checkPool, give, overlaps } from './pool.ts'
+import { unexplained, unrecordedWear } from './external.ts'
+import { flawsOf } from './policy.ts'
+import { asks, checkPool, give, mark, overlaps } from './pool.ts'
 import type { Connection, Profile } from './profile.ts'
 import { checkProfile } from './profile-rules.ts'
 import { type Refusal, refuse } from './reasons.ts'
@@ -98,9 +99,10 @@ function restoreAll(world: World, command: Restore): Effects | Refused {
     lineages[lineage] = Math.max(number, lineages[lineage] ?? 0)
   const authority: Change = { set: 'authority', epoch, floor: Math.max(state.floor, past.floor), lineages }
   const changes = [...recorded, authority]
-  const worn = wornUnrecorded(world, changes.reduce(apply, state))
+  const restored = changes.reduce(apply, state)
+  const worn = wornUnrecorded(world, restored)
   return {
-    changes: [...changes, ...worn.map((doubt) => ({ set: 'doubt', doubt }) as const)],
+    changes: [...changes, ...external(world, restored), ...worn.map((doubt) => ({ set: 'doubt', doubt }) as const)],
     diff: [
       ...contentsLines(past),
       ...missingLines(backup, Object.values(past.profiles)),
@@ -161,6 +163,26 @@ function found({ observed }: World, doubt: Doubt): Change {
   return { set: 'doubt', doubt }
 }
 
+/** Addresses of its pools that blades use now and that it does not tell of: given to nobody from this record on (I1). */
+function external({ observed }: World, restored: State): readonly Change[] {
+  const changes: Change[] = []
+  let state = restored
+  for (const sight of Object.values(observed.bays)) {
+    const blade = seenBlade(sight)
+    for (let found = blade && unexplained(state, blade); blade && found; found = unexplained(state, blade)) {
+      const pool = state.pools[found.pool]
+      if (!pool) break
+      const change: Change = {
+        set: 'pool',
+        pool: found.addresses.reduce((all, address) => mark(all, address, 'external'), pool),
+      }
+      changes.push(change)
+      state = apply(state, change)
+    }
+  }
+  return changes
+}
+
 /**
  * Profiles of the backup that blades wear now and that it does not tell of: they were moved since. In doubt in the same
  * record, so that no other bay is armed with them before (I1).
@@ -173,11 +195,11 @@ function wornUnrecorded({ observed, hardware }: World, restored: State): readonl
     return blade ? [[Number(bay), blade]] : []
   })
   for (const [bay, blade] of seen) {
-    let doubt = unrecordedWear(state, bay, blade, hardware)
+    let doubt = unrecordedWear({ ...state, bays: {} }, bay, blade, hardware)
     while (doubt) {
       worn.push(doubt)
       state = apply(state, { set: 'doubt', doubt })
-      doubt = unrecordedWear(state, bay, blade, hardware)
+      doubt = unrecordedWear({ ...state, bays: {} }, bay, blade, hardware)
     }
   }
   return worn
@@ -227,6 +249,9 @@ function adoptAll(world: World, command: Restore, names: readonly ProfileId[]): 
   }
   const [first, ...others] = refusals
   if (first) return [first, ...others]
+  const worn = wornUnrecorded(world, state)
+  changes.push(...worn.map((doubt) => ({ set: 'doubt', doubt }) as const))
+  diff.push(...worn.map(wornLine))
   return { changes, diff, ...(held && new Set(names).size === 1 && { held }) }
 }
 
@@ -314,7 +339,7 @@ function chosen({ profile, given }: Held): Profile {
 // ── A backup that somebody wrote by hand ────────────────────────────────────────────────────────────────────────────
 
 /** Why this can not be what a chassis held: sums over its lines prove only that it came as it was sent. */
-export function flawOf({ pools, profiles, bays, doubts }: State): string | undefined {
+export function flawOf({ pools, profiles, policies = {}, bays, doubts }: State): string | undefined {
   const specs = Object.values(pools).map(({ spec }) => spec)
   for (const [i, spec] of specs.entries()) {
     const [complaint] = checkPool(spec)
@@ -331,6 +356,10 @@ export function flawOf({ pools, profiles, bays, doubts }: State): string | undef
     if (token < firstToken) return `profile ${profile.id} has the token ${token}`
     const clash = clashOf(profile, given, held.slice(0, i), { bays: {}, interconnects: 'unknown' })
     if (clash) return `profile ${profile.id}: ${clash.say}`
+  }
+  for (const { policy } of Object.values(policies)) {
+    const [flaw] = flawsOf(policy)
+    if (flaw) return `policy ${policy.id}: ${flaw.field} ${flaw.say}`
   }
   const assigned = new Set<ProfileId>()
   for (const [bay, { intent }] of Object.entries(bays)) {

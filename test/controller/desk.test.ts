@@ -42,6 +42,7 @@ async function office({ key = true } = {}): Promise<Office> {
     ...{ chassis: id<'Chassis'>('rig'), agent, showing, diary, clock },
     sealer: key ? sealer(memory.chassisKey ?? expect.unreachable()) : undefined,
     digest: (content) => `plain ${content.length}`,
+    keyIsCurrent: () => memory.keyIsCurrent,
     about: { bootId: 'boot-1', version: '0', schema: 'abc', board: 'hp-c7000' },
   })
   for (const type of ['one', 'two', 'three']) {

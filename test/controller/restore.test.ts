@@ -59,6 +59,7 @@ class Site {
       ...{ chassis: id<'Chassis'>('rig'), agent, showing, diary, clock },
       sealer: memory.chassisKey && currentSealer(() => memory.chassisKey ?? expect.unreachable()),
       digest: (content) => `plain ${content.length}`,
+      keyIsCurrent: () => memory.keyIsCurrent,
       about: { bootId: 'boot', version: '0', schema: 'abc', board: rig.hardware.board.id },
     })
     this.#diary = diary

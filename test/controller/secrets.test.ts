@@ -102,7 +102,16 @@ test('a secret that is set, used, replaced and refused is found in no file, mess
   showing.onPart((part) => !('removed' in part) && messages.push(encodeState(part)))
   const keeper = sealer(memory.chassisKey ?? expect.unreachable())
   const desk = openDesk({
-    ...{ chassis: id<'Chassis'>('rig'), agent, showing, diary, clock, sealer: keeper, digest: () => '' },
+    ...{
+      chassis: id<'Chassis'>('rig'),
+      agent,
+      showing,
+      diary,
+      clock,
+      sealer: keeper,
+      digest: () => '',
+      keyIsCurrent: () => memory.keyIsCurrent,
+    },
     about: { bootId: 'boot-1', version: '0', schema: '', board: 'hp-c7000' },
   })
   const set = async (value: string, more = {}) => {

@@ -48,7 +48,15 @@ test('a secret is found on no screen, in no backup, no error and no dump, whatev
     controllers: () => [{ slot: 'A', version: '0', uptimeMs: 0, role: 'owner', host: 'unknown', store: memory.view() }],
   })
   const desk = openDesk({
-    ...{ chassis: id<'Chassis'>('rig'), agent, showing, diary, clock, digest: () => '' },
+    ...{
+      chassis: id<'Chassis'>('rig'),
+      agent,
+      showing,
+      diary,
+      clock,
+      digest: () => '',
+      keyIsCurrent: () => memory.keyIsCurrent,
+    },
     sealer: sealer(memory.chassisKey ?? expect.unreachable()),
     about: { bootId: 'boot-1', version: '0', schema: '', board: 'hp-c7000' },
   })

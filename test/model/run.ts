@@ -4,6 +4,7 @@
  * the broken variants break; the rules as built are `built`.
  */
 
+import { essentials, restore } from '../../agent/controller/store/essentials.ts'
 import type { BayPlan } from '../../agent/core/bay-plan.ts'
 import {
   afterNextPost,
@@ -17,11 +18,11 @@ import {
   type Step,
 } from '../../agent/core/blade.ts'
 import type { Hardware } from '../../agent/core/board.ts'
-import type { Command, Envelope } from '../../agent/core/command.ts'
+import { type Command, type Envelope, flashAlone } from '../../agent/core/command.ts'
 import { decide } from '../../agent/core/decide.ts'
 import { planBay } from '../../agent/core/plan.ts'
 import { evolve, type Observation, type StoreRecord } from '../../agent/core/record.ts'
-import { type Accepted, emptyBay, type State } from '../../agent/core/state.ts'
+import { type Accepted, bayState, emptyBay, type Life, type State } from '../../agent/core/state.ts'
 import { carryOut, happen, live, type Mishap, type Rack, type Seat, slotOf, worn } from './rack.ts'
 
 /** What becomes of a step: done and answered; not answered, and done later, or at once, or never; refused. */
@@ -39,6 +40,12 @@ export type Event =
   | { readonly is: 'command'; readonly command: Command; readonly durable: boolean }
   | { readonly is: 'sync' }
   | { readonly is: 'restart' }
+  /** AC is lost and returns: blades and controller. */
+  | { readonly is: 'dark' }
+  /** A blank controller takes the place of this one, and goes on from the chassis EEPROM (W14, W15). */
+  | { readonly is: 'replace' }
+  /** The EEPROM has what it lacked; nothing where each answer waits for that. */
+  | { readonly is: 'copied' }
   | { readonly is: 'wait'; readonly seconds: number }
 
 export interface Rules {
@@ -47,8 +54,10 @@ export interface Rules {
   readonly look: 'bare-then-off' | 'off-then-bare'
   /** `believed`: a command without an answer counts as answered (W2 says it is pending). */
   readonly silence: 'pending' | 'believed'
+  /** When the EEPROM gets what outlives the controller (W10 says before the answer). */
+  readonly copies: 'before the answer' | 'after it'
 }
-export const built: Rules = { planBay, look: 'bare-then-off', silence: 'pending' }
+export const built: Rules = { planBay, look: 'bare-then-off', silence: 'pending', copies: 'before the answer' }
 
 interface Touch {
   readonly pending: boolean
@@ -64,6 +73,13 @@ export interface Run {
   readonly durable: State
   readonly head: State
   readonly observed: Observed
+  /** What the chassis EEPROM was given last; and what it was not given yet. */
+  readonly copied: State
+  readonly uncopied?: State
+  /** Armings of a controller that is gone: their permits may stand. No flash tells of them, and they were right. */
+  readonly gone: { readonly [bay: Bay]: Life }
+  /** The head has something that is to outlive this controller. */
+  readonly binds: boolean
   readonly touches: { readonly [bay: Bay]: Touch }
   readonly clock: number
   /** Bays whose blade a command said to switch off, until it was seen off; and to reset or cut, until that was sent. */
@@ -82,8 +98,17 @@ export class Broken extends Error {}
 const freshTouch: Touch = { pending: true, secrets: [], cut: false }
 
 export function begin(state: State, rack: Rack, observed: Observed): Run {
-  const none = { told: [], shots: [], wantedOn: [], acknowledged: [], unsynced: [], requests: 0 }
-  return { rack, durable: state, head: state, observed, touches: {}, clock: 0, ...none }
+  const none = {
+    told: [],
+    shots: [],
+    wantedOn: [],
+    acknowledged: [],
+    unsynced: [],
+    requests: 0,
+    binds: false,
+    gone: {},
+  }
+  return { rack, durable: state, head: state, copied: state, observed, touches: {}, clock: 0, ...none }
 }
 
 export interface Lab {
@@ -106,7 +131,13 @@ function advance(run: Run, event: Event, lab: Lab): Run {
     case 'command':
       return obey(run, event.command, event.durable, lab)
     case 'sync':
-      return sync(run)
+      return sync(run, lab)
+    case 'dark':
+      return advance(suffer(run, { it: 'ac-loss' }, lab), { is: 'restart' }, lab)
+    case 'replace':
+      return replaced(run)
+    case 'copied':
+      return withCopy(run, run.uncopied ?? run.copied)
     case 'restart': {
       const durable: State = JSON.parse(JSON.stringify(run.durable))
       // What was not durable was not acknowledged either.
@@ -128,12 +159,39 @@ function advance(run: Run, event: Event, lab: Lab): Run {
   }
 }
 
-const sync = (run: Run): Run => ({
-  ...run,
-  durable: run.head,
-  acknowledged: [...run.acknowledged, ...run.unsynced],
-  unsynced: [],
-})
+function sync(run: Run, { rules }: Lab): Run {
+  const synced: Run = {
+    ...run,
+    durable: run.head,
+    binds: false,
+    acknowledged: [...run.acknowledged, ...run.unsynced],
+    unsynced: [],
+  }
+  if (!run.binds) return synced
+  return rules.copies === 'before the answer' ? withCopy(synced, run.head) : { ...synced, uncopied: run.head }
+}
+
+function withCopy({ uncopied: _, ...run }: Run, copied: State): Run {
+  return { ...run, copied }
+}
+
+/** Nothing is left but the EEPROM: what stands there is all that was ever bound (I2). */
+function replaced(run: Run): Run {
+  const adopted = restore(essentials(run.copied))
+  if (!adopted) throw new Broken('I7: the EEPROM holds what can not be read back')
+  const bound = (state: State) =>
+    Object.entries(state.bays).flatMap(([bay, { intent }]) => (intent ? [[bay, intent]] : []))
+  if (canonical(bound(adopted)) !== canonical(bound(run.durable)))
+    throw new Broken('I2: what was accepted is bound no more, since only the controller that is gone had it')
+  const { office: _, ...rest } = adopted
+  const durable: State = { ...rest, epoch: adopted.epoch + 1 }
+  const observed: Observed = { ...run.observed, bays: {} }
+  const lives = Object.entries(run.durable.bays).flatMap(([bay, { life }]) =>
+    life ? [[Number(bay), life] as const] : [],
+  )
+  const gone = Object.fromEntries(lives)
+  return { ...withCopy(run, durable), durable, head: durable, gone, unsynced: [], wantedOn: [], touches: {}, observed }
+}
 
 function aged(rack: Rack, seconds: number): Rack {
   const seats = Object.entries(rack.seats).map(([bay, seat]): [string, Seat] => [
@@ -163,7 +221,11 @@ function turned(before: Run, after: Run, lab: Lab): Run {
     if (was === is) continue
     if (seat.blade && is === 'on') {
       lab.tally?.('power-on')
-      if (seat.latch !== 'none') checkIdentity(after.durable, bay, seat.blade, seat.latch.n)
+      if (seat.latch !== 'none') {
+        const { n } = seat.latch
+        const own = after.durable.bays[bay]?.life
+        checkIdentity(after.durable, bay, seat.blade, n, own?.n === n ? own : after.gone[bay])
+      }
       wantedOn = wantedOn.filter((each) => each !== bay)
     }
   }
@@ -171,8 +233,7 @@ function turned(before: Run, after: Run, lab: Lab): Run {
 }
 
 /** I3: behind a latch, a blade comes up as what it was armed as, and as nothing else. */
-function checkIdentity(state: State, bay: Bay, blade: Blade, n: number): void {
-  const life = state.bays[bay]?.life
+function checkIdentity(state: State, bay: Bay, blade: Blade, n: number, life: Life | undefined): void {
   if (!life || life.serial !== blade.serial || life.n !== n)
     throw new Broken(`I3: blade ${blade.serial} came on in bay ${bay} without an arming of its own`)
   const given =
@@ -227,16 +288,24 @@ function obey(run: Run, command: Command, durable: boolean, lab: Lab): Run {
       ...on.filter((bay) => run.rack.seats[bay]?.blade?.power !== 'on'),
     ],
     unsynced: [...run.unsynced, { request, accepted: record.accepted }],
+    binds: run.binds || (record.accepted.changed && !flashAlone(command)),
   }
-  return durable ? sync(next) : next
+  return durable ? sync(next, lab) : next
 }
 
 function commit(run: Run, observation: Observation, lab: Lab): Run {
   lab.tally?.(`saw ${observation.saw}`)
   const record: StoreRecord = { kind: 'observation', observation }
-  const next = sync({ ...run, head: evolve(run.head, record) })
+  const binds = run.binds || outlives(run.head, observation)
+  const next = sync({ ...run, head: evolve(run.head, record), binds }, lab)
   checkTruth(run, observation, next.head)
   return next
+}
+
+/** Observations that go to the EEPROM too (`everywhere` in tend.ts, W10). */
+function outlives(state: State, seen: Observation): boolean {
+  if (seen.saw === 'off') return bayState(state, seen.bay).stopping !== undefined
+  return seen.saw === 'in-doubt' || seen.saw === 'let-go' || seen.saw === 'left'
 }
 
 /** What is recorded as let go is dark in truth, and a word of the operator outlives what was seen before it. */

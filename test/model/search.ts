@@ -1,12 +1,13 @@
 /**
- * Breadth-first search over everything that can happen, to a bounded depth: so the first counter-example that it finds
- * is a shortest one, and it can be read as a story.
+ * Everything that can happen next to a chassis with two bays, as often as its budget says: for a search to the end, so
+ * that what holds there holds in every order, and the first counter-example is a shortest one.
  */
-import { createHash } from 'node:crypto'
+import { essentials } from '../../agent/controller/store/essentials.ts'
 import type { Bay } from '../../agent/core/blade.ts'
 import type { Command } from '../../agent/core/command.ts'
+import { type Explored, explore, type Machine } from './explore.ts'
 import type { Mishap } from './rack.ts'
-import { Broken, type Event, type Lab, type Run, step } from './run.ts'
+import { type Event, type Lab, type Run, step } from './run.ts'
 
 /** How often each thing may still happen. */
 export interface Budget {
@@ -15,7 +16,12 @@ export interface Budget {
   readonly late: number
   readonly lost: number
   readonly restart: number
+  /** AC of the blades alone; the agent goes on. */
   readonly ac: number
+  /** AC of everything: the agent starts anew. */
+  readonly dark: number
+  /** The controller is changed for a blank one. */
+  readonly replace: number
   readonly pull: number
   /** Commands not given yet; each is given at most once, in any order. */
   readonly commands: readonly Command[]
@@ -23,61 +29,38 @@ export interface Budget {
   readonly bays: readonly Bay[]
 }
 
-export interface Result {
-  readonly states: number
-  readonly depth: number
-  readonly whole: boolean
-  readonly broken?: { readonly say: string; readonly story: readonly string[] }
-}
-
 interface Node {
   readonly run: Run
   readonly budget: Budget
-  readonly from?: Node
-  readonly told?: string
 }
 
-export function search(
-  run: Run,
-  budget: Budget,
-  lab: Lab,
-  most: { readonly states: number; readonly depth: number },
-): Result {
-  const seen = new Set<string>([keyOf(run, budget)])
-  let frontier: Node[] = [{ run, budget }]
-  let depth = 0
-  for (; frontier.length > 0 && depth < most.depth; depth++) {
-    const next: Node[] = []
-    for (const node of frontier) {
-      for (const [event, left] of choices(node)) {
-        const told = say(event)
-        let after: Run
-        try {
-          after = { ...step(node.run, event, lab), acknowledged: [], unsynced: [] }
-        } catch (error) {
-          if (!(error instanceof Broken)) throw error
-          const broken = { say: error.message, story: storyOf({ ...node, from: node, told }) }
-          return { states: seen.size, depth: depth + 1, whole: false, broken }
-        }
-        const key = keyOf(after, left)
-        if (seen.has(key)) continue
-        seen.add(key)
-        next.push({ run: after, budget: left, from: node, told })
-      }
-      if (seen.size > most.states) return { states: seen.size, depth, whole: false }
-    }
-    frontier = next
+/** To the end, or until there are more than `most` states. */
+export function search(run: Run, budget: Budget, lab: Lab, most: number): Explored {
+  const machine: Machine<Node> = {
+    first: { run: { ...run, acknowledged: [] }, budget },
+    next: (node) =>
+      choices(node).map(([event, left]) => [
+        say(event),
+        () => ({ run: { ...step(node.run, event, lab), acknowledged: [], unsynced: [] }, budget: left }),
+      ]),
+    // `step` looks for itself.
+    check: () => {},
+    key: ({ run, budget }) => keyOf(run, budget),
   }
-  return { states: seen.size, depth, whole: frontier.length === 0 }
+  return explore(machine, most)
 }
 
 /** What two moments must have in common to have the same future. */
 function keyOf(
-  { rack, durable, observed, touches, told, shots, wantedOn }: Run,
+  { rack, durable, copied, uncopied, gone, observed, touches, told, shots, wantedOn }: Run,
   { bays: _, commands, ...budget }: Budget,
 ): string {
   const { answers: __, revision: ___, profiles: ____, ...state } = durable
-  const text = JSON.stringify([
+  // What the EEPROM holds matters only to a controller that is new.
+  const eeprom = budget.replace > 0 ? [...essentials(copied), '', ...essentials(uncopied ?? copied)] : []
+  return JSON.stringify([
+    eeprom,
+    gone,
     rack,
     state,
     observed,
@@ -89,7 +72,6 @@ function keyOf(
     commands.length,
     commands,
   ])
-  return createHash('sha1').update(text).digest('base64')
 }
 
 function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
@@ -123,6 +105,9 @@ function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
   for (const [mishap, left] of mishaps) all.push([{ is: 'mishap', mishap }, left])
   for (const [command, left] of commands) all.push([{ is: 'command', command, durable: true }, left])
   if (budget.restart > 0) all.push([{ is: 'restart' }, { ...budget, restart: budget.restart - 1 }])
+  if (budget.dark > 0) all.push([{ is: 'dark' }, { ...budget, dark: budget.dark - 1 }])
+  if (budget.replace > 0) all.push([{ is: 'replace' }, { ...budget, replace: budget.replace - 1 }])
+  if (run.uncopied) all.push([{ is: 'copied' }, budget])
   for (const bay of budget.bays) {
     all.push([{ is: 'tend', bay, fate: 'obeyed' }, budget])
     if (budget.late > 0)
@@ -146,12 +131,6 @@ function choices({ run, budget }: Node): readonly (readonly [Event, Budget])[] {
   return all
 }
 
-function storyOf(node: Node): readonly string[] {
-  const lines: string[] = []
-  for (let at: Node | undefined = node; at; at = at.from) if (at.told !== undefined) lines.unshift(at.told)
-  return lines
-}
-
 function say(event: Event): string {
   switch (event.is) {
     case 'tend': {
@@ -169,6 +148,12 @@ function say(event: Event): string {
       return 'the journal is synced'
     case 'restart':
       return 'the agent restarts'
+    case 'dark':
+      return 'AC is lost and returns, and the agent starts anew'
+    case 'replace':
+      return 'a blank controller takes the place of this one'
+    case 'copied':
+      return 'the chassis EEPROM has it too'
     case 'wait':
       return `${event.seconds} s pass`
   }

@@ -149,6 +149,7 @@ function stageOf(reply: Reply): Stage {
     case 'events':
     case 'reasons':
     case 'looked-up':
+    case 'backup':
       return 'question answered'
     case 'refused':
       return refusedAt(outcome.refusal.reason)

@@ -17,6 +17,8 @@ export interface Source {
   readonly self: string | undefined
   /** As the EEPROM names them. */
   members(): readonly string[]
+  /** Members were written last, and whether the EEPROM names them is not known. */
+  readonly unsure: boolean
   durable(): Durable<State>
   /** Names the other one beside this one; the copy in the EEPROM stays as it is. Tells why not, where it failed. */
   join(peer: string): Promise<string | undefined>
@@ -86,6 +88,8 @@ export class Feed implements Others<State> {
   #waiting: Waiting[] = []
   /** A change of members is under way. */
   #naming: Promise<void> | undefined
+  /** Members are being written. */
+  #writing = false
   #stuck: string | undefined
   #overtaken: number | undefined
   #closed: string | undefined
@@ -185,11 +189,6 @@ export class Feed implements Others<State> {
     }
   }
 
-  /** Resolves when the list of members stands still. */
-  async settled(): Promise<void> {
-    while (this.#naming !== undefined) await this.#naming
-  }
-
   /** Members besides this controller. */
   #others(): readonly string[] {
     const source = this.#source
@@ -270,6 +269,8 @@ export class Feed implements Others<State> {
   }
 
   #mayAnswer(at: Position): ReturnType<typeof mayAnswer> {
+    // Whom the EEPROM will name is not known: whoever it may be must have this, or not be named (W11).
+    if (this.#writing || this.#source?.unsure) return 'wait'
     const peer = this.#peer
     const follower = peer && { name: peer.hello.self, counts: peer.counts, stored: peer.stored }
     return mayAnswer(this.#others(), follower, at)
@@ -317,7 +318,8 @@ export class Feed implements Others<State> {
   #join(peer: Peer): Promise<void> {
     return this.#name(async (source) => {
       if (peer !== this.#peer || !peer.counts) return undefined
-      const why = await source.join(peer.hello.self)
+      const why = await this.#write(source.join(peer.hello.self))
+      this.#answer()
       if (why === undefined) {
         this.#options.log(`${peer.hello.self} is a member of the pair`)
         this.#ping(peer)
@@ -330,10 +332,10 @@ export class Feed implements Others<State> {
   #silent(): Promise<void> {
     return this.#name(async (source) => {
       const peer = this.#peer
-      if (peer?.counts && this.#waiting.every(({ at }) => holds(peer, at))) return this.#answer()
+      if (!source.unsure && peer?.counts && this.#waiting.every(({ at }) => holds(peer, at))) return this.#answer()
       if (peer) peer.counts = false
-      if (this.#others().length > 0) {
-        const why = await source.leave()
+      if (this.#others().length > 0 || source.unsure) {
+        const why = await this.#write(source.leave())
         if (why !== undefined) {
           this.#stick(`${this.#others().join(' and ')} is a member and silent, and the EEPROM can not tell: ${why}`)
           return this.#again(() => this.#silent())
@@ -345,6 +347,15 @@ export class Feed implements Others<State> {
       if (peer && peer === this.#peer) this.#sendContent(peer, source.durable())
       this.#options.changed()
     })
+  }
+
+  async #write(members: Promise<string | undefined>): Promise<string | undefined> {
+    this.#writing = true
+    try {
+      return await members
+    } finally {
+      this.#writing = false
+    }
   }
 
   /** One change of members at a time. */

@@ -465,9 +465,11 @@ export function startPair(parts: PairParts): Pair {
       role = 'standby'
       // The line is given last: whoever takes it finds nothing of ours under way.
       if (!again) {
-        await ask((signal) => line.release(signal)).catch((error: unknown) => {
-          if (!(error instanceof Fault)) throw error
-        })
+        await within(clock, pace.ask, new AbortController().signal, (signal) => line.release(signal)).catch(
+          (error: unknown) => {
+            if (!(error instanceof Fault)) throw error
+          },
+        )
       }
     }
   }

@@ -89,7 +89,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
       why = undefined
     } else if (told.do === 'append') {
       const records = message.texts.map((text) => JSON.parse(text) as StoreRecord)
-      await store.append(records.map((record) => ({ record, copies: 'flash' })))
+      await Promise.all(records.map((record) => store.append([{ record, copies: 'flash' }])))
     }
     const { at } = store.durable
     return samePosition(at, message.at) ? { is: 'stored', at } : { is: 'behind' }

@@ -120,10 +120,10 @@ export class SecondCopy {
   }
 
   /** The same, and keys of the chassis in the same transaction. */
-  copyWith(changes: ReadonlyMap<string, string | undefined>): Promise<Copied> {
+  copyWith(changes: ReadonlyMap<string, string | undefined>, current: () => Essentials): Promise<Copied> {
     mustBeKeys(changes)
     return this.#then(async () => {
-      const essentials = this.#current()
+      const essentials = current()
       const copied = await this.#write(() => changed(this.#withChassisKeys(essentials), changes))
       if (copied.eeprom) this.#head = essentials.at
       return copied
@@ -185,10 +185,20 @@ export class SecondCopy {
 
   async #write(next: () => ReadonlyMap<string, string>): Promise<Copied> {
     return this.#attempt(async (eeprom) => {
-      if (this.#failed) await eeprom.read()
+      if (this.#failed || eeprom.reading.kind === 'unreadable') {
+        // What can not be read is not empty: written from nothing, the keys of the chassis would be gone (I7).
+        const found = await eeprom.read()
+        if (found.kind === 'unreadable' || found.kind === 'corrupt') throw new EepromFault(found.reason)
+      }
       this.#failed = true
-      await eeprom.write(next())
-      this.#failed = false
+      try {
+        await eeprom.write(next())
+        this.#failed = false
+      } catch (error) {
+        // It may be there all the same.
+        if (error instanceof EepromFault && !(error instanceof EepromFull)) await eeprom.read()
+        throw error
+      }
     })
   }
 

@@ -396,8 +396,14 @@ export class Store<State, R> {
   async secure(changes: ReadonlyMap<string, string | undefined>): Promise<Copied> {
     if (this.#status.kind === 'read-only') return { eeprom: false, why: this.#status.reason }
     this.#copy.release()
-    this.#shared = this.#durable
-    return this.#copy.copyWith(changes)
+    let all = this.#durable
+    const copied = await this.#copy.copyWith(changes, () => {
+      if (this.#shared.at.index > all.at.index) all = this.#shared
+      return this.#essentials(all)
+    })
+    // Not before it is there: a copy that waits for its turn must not hold more than those who are still named.
+    if (copied.eeprom && all.at.index >= this.#shared.at.index) this.#shared = all
+    return copied
   }
 
   /** Sets or removes keys of the chassis in the EEPROM (`chassis-key`, `chassis-uuid` …). */
