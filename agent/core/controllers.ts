@@ -43,12 +43,12 @@ export function controllerFindings(controllers: readonly ControllerView[]): read
     if (role !== 'owner') return found
     const { copies } = store
     if (!store.readOnly && copies.length > 1 && !copies.includes('eeprom')) {
-      const say = ['the chassis EEPROM lacks the last binding', ...store.notes.slice(-1)].join(': ')
+      const say = store.notes.at(-1) ?? 'the chassis EEPROM lacks the last binding'
       found.push(find('eeprom-unreadable', say, 'back up, then replace the chassis EEPROM; the standby has everything'))
     }
     if (!store.readOnly && copies.length === 1)
       found.push(
-        find('single-copy', [`the bindings are on controller ${slot} alone`, ...store.notes.slice(-1)].join(': ')),
+        find('single-copy', [`the bindings are on controller ${slot} alone`, ...store.notes.slice(-1)].join('; ')),
       )
     const other = slot === 'A' ? 'B' : 'A'
     switch (pair?.other.is) {

@@ -392,7 +392,8 @@ describe('Factory reset', () => {
     const { accepted } = await site.do(reset(site))
     const { state } = site.rig.agent.now()
     expect(state).toMatchObject({
-      ...{ revision: 0, epoch: 0, floor: 0, term: before.term, chassis: before.chassis, board: before.board },
+      ...{ revision: 0, epoch: before.epoch + 1, floor: 0 },
+      ...{ term: before.term, chassis: before.chassis, board: before.board },
       ...{ profiles: {}, pools: {}, secrets: {}, bays: {}, doubts: [], lineages: {} },
     })
     expect(state.office).toBeUndefined()

@@ -211,7 +211,10 @@ export const bodies: Record<Body['kind'], readonly Body[]> = {
     },
   ],
   'factory-reset': [{ kind: 'factory-reset', serial: 'CZ3210ABCD' }],
-  changeover: [{ kind: 'changeover', force: false }, { kind: 'changeover', force: true }],
+  changeover: [
+    { kind: 'changeover', force: false },
+    { kind: 'changeover', force: true },
+  ],
   'define-policy': [
     { kind: 'define-policy', policy },
     { kind: 'define-policy', policy: { id: id('any'), afterSeconds: 86_400, cut: false, attempts: 16 } },
