@@ -19,8 +19,8 @@ import { GENESIS, parsePosition } from './store/copies.ts'
 export interface BackupParts {
   readonly agent: Pick<Agent, 'now'>
   readonly showing: Pick<Showing, 'parts'>
-  /** Undefined: no chassis key, so no secret can be kept. */
-  readonly sealer: Sealer | undefined
+  /** Once no factory reset is on its way; undefined: no key of this life, so no secret can be kept. */
+  readonly keeper: () => Promise<Sealer | undefined>
 }
 
 export interface Backups {
@@ -33,11 +33,12 @@ export interface Backups {
   >
 }
 
-export function openBackups({ agent, showing, sealer }: BackupParts): Backups {
+export function openBackups({ agent, showing, keeper }: BackupParts): Backups {
   /** A secret that can not be unsealed here is no use anywhere: it stays out, and is named. */
   async function lock({ secrets }: State, passphrase: string): Promise<Locked> {
     const scrypt = newStretch()
     const under = sealerOf(await passphraseKey(passphrase, scrypt))
+    const sealer = await keeper()
     const sealed = Object.values(secrets).flatMap(({ id, sealed }) => {
       const plain = sealer?.unseal(id, sealed)
       return plain === undefined ? [] : [[id, under.seal(id, plain).sealed] as const]
@@ -46,10 +47,11 @@ export function openBackups({ agent, showing, sealer }: BackupParts): Backups {
   }
 
   async function unlock({ scrypt, sealed }: Locked, passphrase: string): Promise<readonly SealedSecret[] | Refusal> {
+    const under = sealerOf(await passphraseKey(passphrase, scrypt))
+    const sealer = await keeper()
     if (!sealer) {
       return refuse('eeprom-unreadable', 'there is no chassis key to seal its secrets under; cure the chassis EEPROM')
     }
-    const under = sealerOf(await passphraseKey(passphrase, scrypt))
     const secrets: SealedSecret[] = []
     for (const [id, text] of Object.entries(sealed) as [SecretId, string][]) {
       const plain = under.unseal(id, text)

@@ -50,7 +50,11 @@ export function openDesk({
   const refused = (request: string, refusal: Refusal): Reply => reply(request, { kind: 'refused', refusal })
   /** Settles when no factory reset is on its way any more: what is sealed before that is sealed for the life before. */
   let renewed: Promise<unknown> = Promise.resolve()
-  const backups = openBackups({ agent, showing, sealer })
+  async function keeper(): Promise<Sealer | undefined> {
+    await renewed
+    return keyIsCurrent() ? sealer : undefined
+  }
+  const backups = openBackups({ agent, showing, keeper })
 
   async function submit(command: WireCommand | Invalid, envelope: Envelope): Promise<Reply> {
     if (command.kind === 'invalid') return refused(envelope.request, agent.judge(envelope) ?? command.refusal)
@@ -68,8 +72,8 @@ export function openDesk({
       return reply
     }
     if (command.kind !== 'set-secret') return agent.submit(command, envelope)
-    await renewed
-    if (!sealer || !keyIsCurrent()) {
+    const current = await keeper()
+    if (!current) {
       const none = refuse(
         'eeprom-unreadable',
         'there is no chassis key to seal a secret under; cure the chassis EEPROM',
@@ -77,7 +81,7 @@ export function openDesk({
       return refused(envelope.request, agent.judge(envelope) ?? none)
     }
     const { secret, value } = command
-    return agent.submit({ kind: 'set-secret', secret, ...sealer.seal(secret, value) }, envelope)
+    return agent.submit({ kind: 'set-secret', secret, ...current.seal(secret, value) }, envelope)
   }
 
   function ask(query: Question, client: ClientId | undefined): Outcome {

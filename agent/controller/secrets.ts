@@ -77,14 +77,24 @@ export interface Stretch {
 /** 16 MiB and some tenths of a second: what a controller can spare, and who guesses has to spend on each guess. */
 export const newStretch = (): Stretch => ({ n: 16_384, r: 8, p: 5, salt: randomBytes(16).toString('hex') })
 
-/** The key that a passphrase stands for: for `sealer`, as a chassis key is. Not on the agent's own thread. */
+let stretching: Promise<unknown> = Promise.resolve()
+
+/**
+ * The key that a passphrase stands for: for `sealer`, as a chassis key is. Not on the agent's own thread, and one at a
+ * time: each takes 16 MiB while it lasts.
+ */
 export function passphraseKey(passphrase: string, { n, r, p, salt }: Stretch): Promise<Uint8Array> {
   // One spelling, whatever keyboard it was typed on.
   const text = passphrase.normalize('NFC')
-  return new Promise((resolve, reject) => {
-    const options = { N: n, r, p, maxmem: 256 * n * r }
-    scrypt(text, Buffer.from(salt, 'hex'), 32, options, (error, key) => (error ? reject(error) : resolve(key)))
-  })
+  const stretched = stretching.then(
+    () =>
+      new Promise<Uint8Array>((resolve, reject) => {
+        const options = { N: n, r, p, maxmem: 256 * n * r }
+        scrypt(text, Buffer.from(salt, 'hex'), 32, options, (error, key) => (error ? reject(error) : resolve(key)))
+      }),
+  )
+  stretching = stretched.catch(() => undefined)
+  return stretched
 }
 
 /** A new life's name (W21). */

@@ -38,14 +38,16 @@ export function unexplained(state: State, blade: Blade): Extract<Observation, { 
  */
 export function unrecordedWear(state: State, bay: Bay, blade: Blade, hardware: Hardware): Doubt | undefined {
   const own = state.bays[bay]?.intent?.profile
+  const worn = wornBy(blade)
+  if (worn.size === 0) return undefined
   for (const { profile, given, token } of Object.values(state.profiles)) {
     const recorded = state.doubts.some((doubt) => doubt.profile === profile.id && doubt.serial === blade.serial)
     if (recorded || profile.id === own) continue
     const placed: { [connection: string]: FunctionKey } = {}
     for (const [connection, set] of Object.entries(given)) {
       const names: readonly string[] = Object.values(set)
-      const fn = functionsOf(blade).find((reading) => inUse(blade, reading).some((address) => names.includes(address)))
-      if (fn) placed[connection] = fn.key
+      const key = names.map((name) => worn.get(name)).find((found) => found !== undefined)
+      if (key !== undefined) placed[connection] = key
     }
     const connections = profile.connections.filter(({ id }) => placed[id] !== undefined)
     if (connections.length === 0) continue
@@ -53,6 +55,19 @@ export function unrecordedWear(state: State, bay: Bay, blade: Blade, hardware: H
     return { ...doubt, keeps: keeps({ connections }, placed, blade, hardware) }
   }
   return undefined
+}
+
+const worn = new WeakMap<Blade, ReadonlyMap<string, FunctionKey>>()
+
+/** Address → the function that uses it. Asked for each plan of a look, which is data that never changes. */
+function wornBy(blade: Blade): ReadonlyMap<string, FunctionKey> {
+  const known = worn.get(blade)
+  if (known) return known
+  const found = new Map<string, FunctionKey>()
+  for (const reading of functionsOf(blade))
+    for (const address of inUse(blade, reading)) if (!found.has(address)) found.set(address, reading.key)
+  worn.set(blade, found)
+  return found
 }
 
 /** What is applied counts with the operating system up; before that, only if the next POST would still use it. */

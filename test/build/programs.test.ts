@@ -62,7 +62,7 @@ describe.each(programs)('%s, alone with its dist/,', (program) => {
 
 /** In KiB, not minified: what a controller reads from flash at each start. Raise one only for something worth it. */
 const budgets: Readonly<Record<string, number>> = {
-  'agent.cjs': 1400, // 540 of it are the generated codecs
+  'agent.cjs': 1700, // 600 of it are the generated codecs
   'chassis-sim.cjs': 300,
   'chassisctl.cjs': 1200, // the same codecs
   'demo.cjs': 2200, // a broker, too

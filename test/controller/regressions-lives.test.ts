@@ -217,7 +217,7 @@ describe('AC that returns to a chassis whose BMCs need longer to boot than its p
     ['a controller that comes up with it', true],
   ])('kills nobody under %s: the server comes back in its own bay', async (_, agentToo) => {
     const rig = await lost({ agentToo })
-    // Spares are looked at more often than the dead: theirs are the BMCs that answer first.
+    // The spare's BMC is seen as soon as it answers, the dead one's when its turn comes: no order is worse.
     for (let second = 0; second < 120; second++) {
       await rig.clock.advance(1_000)
       rig.agent.wake(4)

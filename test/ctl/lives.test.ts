@@ -123,7 +123,7 @@ describe('chassisctl reset', () => {
     expect(Object.keys(agent.lab.state.profiles)).toHaveLength(2)
     const { incarnation } = agent.lab.state
     expect(await ctl('reset --serial CH01 --yes')).toMatchObject({ exit: 0, stderr: '' })
-    expect(agent.lab.state).toMatchObject({ profiles: {}, revision: 0, epoch: 0 })
+    expect(agent.lab.state).toMatchObject({ profiles: {}, revision: 0, epoch: 1 })
     expect(agent.lab.state.incarnation).not.toBe(incarnation)
   })
 

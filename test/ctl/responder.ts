@@ -228,9 +228,8 @@ export class Responder {
   async #judge(request: DecodedRequest, client: Envelope['who']['client']): Promise<Reply> {
     const { body } = request
     if (body.kind === 'invalid') return this.#reply(request.request, { kind: 'refused', refusal: body.refusal })
-    const backups = openBackups({ agent: { now: () => this.#now() }, showing: this, sealer: undefined })
-    if (body.kind === 'backup')
-      return this.#reply(request.request, await backups.write(body.passphrase, client))
+    const backups = openBackups({ agent: { now: () => this.#now() }, showing: this, keeper: async () => undefined })
+    if (body.kind === 'backup') return this.#reply(request.request, await backups.write(body.passphrase, client))
     if (isQuery(body)) return this.#reply(request.request, this.#ask(body, client))
     const read = body.kind === 'restore' ? await backups.read(body) : undefined
     if (read?.is === 'refused') return this.#reply(request.request, { kind: 'refused', refusal: read.refusal })

@@ -120,7 +120,7 @@ describe('a technician at the console', () => {
     ])
     expect(Object.keys(front.state.profiles)).toHaveLength(2)
     expect((await seat.type('factory reset ch0001 yes')).at(-1)).toMatch(/^%OK accepted revision 0/)
-    expect(front.state).toMatchObject({ incarnation: 'f'.repeat(32), revision: 0, epoch: 0, profiles: {}, pools: {} })
+    expect(front.state).toMatchObject({ incarnation: 'f'.repeat(32), revision: 0, epoch: 1, profiles: {}, pools: {} })
     seat.console.close()
   })
 

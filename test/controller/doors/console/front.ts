@@ -50,7 +50,7 @@ export class LabFront extends Lab implements Front {
   #backups = openBackups({
     agent: { now: () => ({ state: this.state, observed: this.observed, plans: {}, chassisSerial }) },
     showing: { parts: () => this.parts() },
-    sealer: undefined,
+    keeper: async () => undefined,
   })
 
   backup: Front['backup'] = async (passphrase, client) => {
