@@ -96,6 +96,34 @@ describe('A secret that is set around a factory reset', () => {
     expect(await submit(here, set)).toMatchObject({ kind: 'accepted', copies: ['flash', 'eeprom'] })
     expect(here.unsealed()).toBe(value)
   })
+
+  /** A restore sealed what came under a passphrase as it read the text, under whatever key was there. */
+  test('that a backup brings is refused just the same: the whole backup waits for the new key', async () => {
+    const here = await site()
+    const { rig, desk, reset } = here
+    // Stretching a passphrase takes real time, whatever the clock of the test says.
+    const waited = async <Value>(promise: Promise<Value>): Promise<Value> => {
+      let over = false
+      const settled = promise.finally(() => {
+        over = true
+      })
+      while (!over) await rig.clock.advance(1)
+      return settled
+    }
+    await submit(here, set)
+    const passphrase = 'correct horse battery'
+    const { outcome } = await waited(desk.backup(passphrase, undefined))
+    if (outcome.kind !== 'backup') return expect.unreachable(JSON.stringify(outcome))
+    rig.eeprom.fail = ({ operation }) => (operation === 'read' ? undefined : { why: 'bus stuck' })
+    await submit(here, reset)
+    const restore: WireCommand = { kind: 'restore', backup: outcome.text, passphrase, profiles: 'all', force: false }
+    const back = async () => (await waited(desk.submit(restore, rig.envelope({ kind: 'resync' })))).outcome
+    expect(await back()).toMatchObject({ kind: 'refused', refusal: { reason: 'eeprom-unreadable' } })
+    rig.eeprom.fail = () => undefined
+    await rig.clock.until(rig.running?.memory.mend() ?? expect.unreachable())
+    expect(await back()).toMatchObject({ kind: 'accepted', copies: ['flash', 'eeprom'] })
+    expect(here.unsealed()).toBe(value)
+  })
 })
 
 // ── Blades that were given up, or given up too soon, where nobody is in office (W5, W24, W26) ───────────────────────
