@@ -51,7 +51,8 @@ export function openDesk({
   /** Settles when no factory reset is on its way any more: what is sealed before that is sealed for the life before. */
   let renewed: Promise<unknown> = Promise.resolve()
   async function keeper(): Promise<Sealer | undefined> {
-    await renewed
+    // Another reset may have come in while the first one became durable.
+    for (let seen: unknown; seen !== renewed; await seen) seen = renewed
     return keyIsCurrent() ? sealer : undefined
   }
   const backups = openBackups({ agent, showing, keeper })
