@@ -74,14 +74,14 @@ export interface Stretch {
   readonly salt: string
 }
 
-/** 16 MiB and some tenths of a second: what a controller can spare, and who guesses has to spend on each guess. */
-export const newStretch = (): Stretch => ({ n: 16_384, r: 8, p: 5, salt: randomBytes(16).toString('hex') })
+/** 8 MiB and some tenths of a second: what a controller can spare, and who guesses has to spend on each guess. */
+export const newStretch = (): Stretch => ({ n: 8_192, r: 8, p: 10, salt: randomBytes(16).toString('hex') })
 
 let stretching: Promise<unknown> = Promise.resolve()
 
 /**
  * The key that a passphrase stands for: for `sealer`, as a chassis key is. Not on the agent's own thread, and one at a
- * time: each takes 16 MiB while it lasts.
+ * time: each takes 8 MiB while it lasts, and the C library gives some of that back to nobody.
  */
 export function passphraseKey(passphrase: string, { n, r, p, salt }: Stretch): Promise<Uint8Array> {
   // One spelling, whatever keyboard it was typed on.
