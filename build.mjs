@@ -18,7 +18,7 @@ const usage = `usage: node build.mjs [verb]
   start [arguments]    setup, build, then the main job: npm start
   test [arguments]     setup, build, Debian packages that tests talk to, then vitest: npm test
        --slow          … the slow tier instead: npm run test:slow
-  coverage             what the tests reach of the rules, the store and the pair; fails below 95 % of branches
+  coverage             what the tests reach of the rules, the store and the pair; fails where that gets less
   matrix               write test/MATRIX.md anew
   simulate [--seeds N] [--from N] [--jobs N]   random lives of a chassis, as many as wanted
 `
