@@ -102,8 +102,9 @@ export function stormSuite(name: string, { start, mqtt, count, seed }: StormSuit
     test('its memory is bounded', () => {
       const { now, most } = stage.agent().memory()
       console.log(`resident: ${mib(before)} MiB before, ${mib(now)} after, at most ${mib(most)}`)
-      expect(now).toBeLessThan(before * 1.5 + 64 * 1024)
-      expect(most).toBeLessThan(before * 2 + 64 * 1024)
+      // Each thread of the pool keeps what stretching a passphrase took it once, and a backup is unpacked whole.
+      expect(now).toBeLessThan(before * 1.5 + 96 * 1024)
+      expect(most).toBeLessThan(before * 2 + 96 * 1024)
     })
 
     test('its events are bounded, and the latest can be read', async () => {
