@@ -319,17 +319,14 @@ export function startPair(parts: PairParts): Pair {
   /** Keeps a link to the owner, as long as there is one. */
   async function follow(copy: Replica, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !halt.signal.aborted) {
-      try {
-        const known = await readKeys()
-        const hello = known && (await copy.hello(known.incarnation))
-        self = copy.self
-        if (known && hello && reading !== 'unknown' && reading.owner === other) {
-          await followOnce(copy, Buffer.from(known.key, 'hex'), await peers.dial(), signal)
-        } else if (copy.why !== undefined) standing = { is: 'refused', why: copy.why }
-      } catch (error) {
-        // Nobody answers there: the owner is gone, or not yet up.
-        if (!(error instanceof Error)) throw error
-      }
+      const known = await readKeys()
+      const hello = known && (await copy.hello(known.incarnation))
+      self = copy.self
+      if (known && hello && reading !== 'unknown' && reading.owner === other) {
+        // Where nobody answers, the owner is gone, or not yet up.
+        const pipe = await peers.dial().catch(() => undefined)
+        if (pipe) await followOnce(copy, Buffer.from(known.key, 'hex'), pipe, signal)
+      } else if (copy.why !== undefined) standing = { is: 'refused', why: copy.why }
       if (!signal.aborted) await new Promise<void>((resolve) => void clock.after(pace.dial, resolve))
     }
   }
@@ -366,10 +363,17 @@ export function startPair(parts: PairParts): Pair {
           if (news && !over) link.send({ is: 'view', view: parts.view() })
           return
         }
-        void copy.receive(message).then((answer) => {
-          if (!over) link.send(answer)
-          parts.changed()
-        })
+        copy.receive(message).then(
+          (answer) => {
+            if (!over) link.send(answer)
+            parts.changed()
+          },
+          // What this version can not take in is no reason to stop being a standby; the whole is sent again.
+          (error: unknown) => {
+            log(`what the owner sent can not be stored: ${error instanceof Error ? error.message : String(error)}`)
+            link.end()
+          },
+        )
       })
       if (signal.aborted) return link.end()
       link.send(hello)
